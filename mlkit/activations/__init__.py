@@ -1,0 +1,3 @@
+"""Activations: everything in `keras.activations`, and ours."""
+
+from keras.activations import *

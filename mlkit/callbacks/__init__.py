@@ -1,0 +1,3 @@
+"""Callbacks: everything in `keras.callbacks`, and ours."""
+
+from keras.callbacks import *

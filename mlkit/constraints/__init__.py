@@ -1,0 +1,3 @@
+"""Constraints: everything in `keras.constraints`, and ours."""
+
+from keras.constraints import *

@@ -1,0 +1,19 @@
+"""Data: everything in `tf.data`, and ours."""
+
+import tensorflow as _tf
+
+# `from tensorflow.data import *` runs, but editors complete nothing after it.
+AUTOTUNE = _tf.data.AUTOTUNE
+INFINITE_CARDINALITY = _tf.data.INFINITE_CARDINALITY
+UNKNOWN_CARDINALITY = _tf.data.UNKNOWN_CARDINALITY
+Dataset = _tf.data.Dataset
+DatasetSpec = _tf.data.DatasetSpec
+FixedLengthRecordDataset = _tf.data.FixedLengthRecordDataset
+Iterator = _tf.data.Iterator
+IteratorSpec = _tf.data.IteratorSpec
+NumpyIterator = _tf.data.NumpyIterator
+Options = _tf.data.Options
+TFRecordDataset = _tf.data.TFRecordDataset
+TextLineDataset = _tf.data.TextLineDataset
+ThreadingOptions = _tf.data.ThreadingOptions
+experimental = _tf.data.experimental

@@ -1,0 +1,3 @@
+"""Export: everything in `keras.export`, and ours."""
+
+from keras.export import *

@@ -1,0 +1,3 @@
+"""Initializers: everything in `keras.initializers`, and ours."""
+
+from keras.initializers import *

@@ -1,0 +1,3 @@
+"""Layers: everything in `keras.layers`, and ours."""
+
+from keras.layers import *

@@ -1,0 +1,3 @@
+"""Losses: everything in `keras.losses`, and ours."""
+
+from keras.losses import *

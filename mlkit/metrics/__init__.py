@@ -1,0 +1,3 @@
+"""Metrics: everything in `keras.metrics`, and ours."""
+
+from keras.metrics import *

@@ -1,0 +1,6 @@
+"""Operations: everything in `keras.ops`, and ours."""
+
+from keras.ops import *
+
+# Not `from mlkit.ops import image`: after the star that finds Keras' own module.
+import mlkit.ops.image as image  # noqa: F401

@@ -1,0 +1,3 @@
+"""Image operations: everything in `keras.ops.image`, and ours."""
+
+from keras.ops.image import *

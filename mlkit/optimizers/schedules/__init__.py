@@ -1,0 +1,3 @@
+"""Learning-rate schedules: everything in `keras.optimizers.schedules`, and ours."""
+
+from keras.optimizers.schedules import *

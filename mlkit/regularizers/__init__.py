@@ -1,0 +1,3 @@
+"""Regularizers: everything in `keras.regularizers`, and ours."""
+
+from keras.regularizers import *
