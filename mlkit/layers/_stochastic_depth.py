@@ -48,7 +48,7 @@ class StochasticDepth(keras.layers.Layer):
         >>> import mlkit as mk
         >>> shortcut, residual = np.ones((2, 4), "float32"), np.ones((2, 4), "float32")
         >>> y = mk.layers.StochasticDepth(survival_probability=0.8)([shortcut, residual])
-        >>> float(np.round(y[0, 0], 3))
+        >>> round(float(y[0, 0]), 3)
         1.8
 
     Reference:

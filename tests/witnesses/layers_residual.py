@@ -6,6 +6,7 @@ import numpy as np
 
 from witnesses import Case, Values
 from witnesses._gradients import of_ours, of_torch
+from witnesses._torchvision import load
 
 
 def _same_draw(kept: np.ndarray):
@@ -19,6 +20,7 @@ def _same_draw(kept: np.ndarray):
 
 
 def drop_path(rng: np.random.Generator) -> tuple[Values, Values]:
+    load()
     import timm.layers
 
     import mlkit as mk
@@ -32,7 +34,7 @@ def drop_path(rng: np.random.Generator) -> tuple[Values, Values]:
 
 
 def drop_path_batch(rng: np.random.Generator) -> tuple[Values, Values]:
-    import torchvision.ops
+    torchvision = load()
 
     import mlkit as mk
 
@@ -57,6 +59,7 @@ def stochastic_depth(rng: np.random.Generator) -> tuple[Values, Values]:
 
 
 def layer_scale(rng: np.random.Generator) -> tuple[Values, Values]:
+    load()
     import timm.layers
     import torch
 
