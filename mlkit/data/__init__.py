@@ -17,3 +17,6 @@ TFRecordDataset = _tf.data.TFRecordDataset
 TextLineDataset = _tf.data.TextLineDataset
 ThreadingOptions = _tf.data.ThreadingOptions
 experimental = _tf.data.experimental
+
+from mlkit.data._random import keys as keys
+from mlkit.data._shuffle import epoch_order as epoch_order
