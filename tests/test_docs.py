@@ -51,8 +51,8 @@ def parameters(obj) -> list[str]:
         return list(vars(obj).get("__annotations__", {}))  # those inherited stand at the base
     if inspect.isclass(obj):
         init = obj.__init__
-        if not inspect.isfunction(init):
-            return []
+        if not getattr(init, "__module__", "").startswith("mlkit"):
+            return []  # the host's own arguments, documented there
         return list(inspect.signature(init).parameters)[1:]
     return list(inspect.signature(obj).parameters)
 

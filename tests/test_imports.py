@@ -152,6 +152,44 @@ def test_private_uses_are_seen():
     assert not private_uses("import keras\nfrom keras import ops\nkeras.layers")
 
 
+def eager(source: str) -> list[tuple[int, str]]:
+    """`(line, package)` of what a file imports at once and every user would pay for."""
+    cheap = {*sys.stdlib_module_names, "numpy", "keras", "tensorflow", "mlkit"}
+    return [
+        (node.lineno, name)
+        for node in ast.parse(source).body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in {n.partition(".")[0] for _, n in modules(ast.unparse(node))}
+        if name not in cheap
+    ]
+
+
+def test_files_import_only_keras_tensorflow_and_numpy_at_once():
+    said = [
+        f"{relative(file)}:{line}: import {name} in the function that needs it, by "
+        "mlkit._core.optional.require."
+        for file in FILES
+        for line, name in eager(file.read_text())
+    ]
+    assert not said, "\n".join(said)
+
+
+def test_eager_imports_are_seen():
+    assert eager("import os\nfrom matplotlib import pyplot")
+    assert eager("import pandas as pd")
+    assert not eager("import keras\ndef f():\n    import pandas")
+
+
+def test_files_are_private():
+    said = [
+        f"{relative(file)}: a public file can hide a name of Keras (mlkit.losses.dice would be the "
+        "module). Begin its name with an underscore."
+        for file in FILES
+        if not file.name.startswith("_") and not relative(file).startswith("mlkit/_")
+    ]
+    assert not said, "\n".join(said)
+
+
 # Keras itself imports pandas, scipy and more where they are installed: what counts is what we add.
 ADDED = """
 import sys, keras, tensorflow
