@@ -219,6 +219,8 @@ def test_every_public_class_is_registered():
     said = []
     for path, name, value in names.parts(*COMPONENTS, "optimizers.schedules"):
         kind = path.partition(".")[0]
+        if kind == "callbacks":
+            continue  # not part of a saved model: Keras' callbacks have no get_config to register
         if isinstance(value, type) or kind in ("activations", "losses"):
             key = keras.saving.get_registered_name(value)
             if key != f"mlkit.{path}>{name}":

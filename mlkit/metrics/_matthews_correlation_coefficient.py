@@ -1,0 +1,153 @@
+"""Correlation of true and predicted classes."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from mlkit._core.checks import check_integer, check_number
+from mlkit._core.registry import register
+from mlkit._core.types import Config, Tensor
+from mlkit.ops._confusion_matrix import confusion_matrix
+
+
+def _coefficient(counts: Tensor) -> Tensor:
+    """The coefficient of a float64 confusion matrix."""
+    total = ops.sum(counts)
+    true = ops.divide_no_nan(ops.sum(counts, axis=1), total)
+    predicted = ops.divide_no_nan(ops.sum(counts, axis=0), total)
+    covariance = ops.divide_no_nan(ops.trace(counts), total) - ops.sum(true * predicted)
+    spread = _spread(true) * _spread(predicted)
+    return ops.divide_no_nan(covariance, ops.sqrt(spread))
+
+
+def _spread(shares: Tensor) -> Tensor:
+    """Sum of the variances of the classes' indicators."""
+    spread = ops.sum(shares * (1 - shares))
+    # With one class only, fractional weights leave a rounding error where there is nothing.
+    return ops.where(spread < 1e-15, ops.zeros_like(spread), spread)
+
+
+def matthews_correlation_coefficient(
+    y_true: Tensor,
+    y_pred: Tensor,
+    num_classes: int,
+    sample_weight: Tensor | None = None,
+    *,
+    threshold: float = 0.5,
+) -> Tensor:
+    """Correlation of true and predicted classes, between -1 and 1.
+
+    For two classes, with the four counts of the confusion matrix,
+
+        (TP * TN - FP * FN) / sqrt((TP + FP) * (TP + FN) * (TN + FP) * (TN + FN))
+
+    and for more its multiclass form. 1 is perfect, 0 no better than chance. Use it where classes
+    are unbalanced: unlike accuracy it is 0 for a model that always says the frequent class.
+
+    Args:
+        y_true: integer classes of shape `[...]` or `[..., 1]`, or one-hot of `[..., classes]`.
+        y_pred: scores of shape `[..., classes]`; for two classes also `[..., 1]` or `[N]`.
+        num_classes: number of classes, at least 2.
+        sample_weight: weight of each example, as for `mlkit.ops.confusion_matrix`. Default None.
+        threshold: limit for a single score; 0 for logits. Default 0.5.
+
+    Returns:
+        Scalar in float32. 0 where only one class occurs, true or predicted; NaN with a class
+        outside of [0, num_classes).
+
+    Raises:
+        ValueError: shapes that do not match, an argument out of its range.
+        TypeError: an argument of a wrong type.
+
+    Example:
+        >>> import mlkit as mk
+        >>> y_pred = [0.1, 0.6, 0.7, 0.9]
+        >>> mcc = mk.metrics.matthews_correlation_coefficient([0, 0, 1, 1], y_pred, 2)
+        >>> round(float(mcc), 4)
+        0.5774
+
+    Reference:
+        Matthews, 1975, https://doi.org/10.1016/0005-2795(75)90109-9; for several classes
+        Gorodkin, 2004, https://doi.org/10.1016/j.compbiolchem.2004.09.006.
+    """
+    counts = confusion_matrix(
+        y_true, y_pred, num_classes, sample_weight, threshold=threshold, dtype="float64"
+    )
+    return ops.cast(_coefficient(counts), "float32")
+
+
+@register
+class MatthewsCorrelationCoefficient(keras.Metric):
+    """Correlation of true and predicted classes over all batches.
+
+    See `mlkit.metrics.matthews_correlation_coefficient`. The counts are summed in float64, so that
+    neither many batches nor a rare class cost digits.
+
+    Args:
+        num_classes: number of classes, at least 2.
+        name: name of the metric. Default `"MatthewsCorrelationCoefficient"`.
+        dtype: dtype of the result. Default None: `keras.config.floatx()`.
+        threshold: limit for a single score; 0 for logits. Default 0.5.
+        **kwargs: as for `keras.metrics.Metric`.
+
+    Raises:
+        ValueError: an argument out of its range.
+        TypeError: an argument of a wrong type.
+
+    Example:
+        >>> import mlkit as mk
+        >>> metric = mk.metrics.MatthewsCorrelationCoefficient(num_classes=3)
+        >>> metric.update_state([0, 1], [[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]])
+        >>> metric.update_state([2], [[0.2, 0.2, 0.6]])
+        >>> float(metric.result())
+        1.0
+
+    Reference:
+        Matthews, 1975, https://doi.org/10.1016/0005-2795(75)90109-9; for several classes
+        Gorodkin, 2004, https://doi.org/10.1016/j.compbiolchem.2004.09.006.
+        Differs from TensorFlow Addons in taking integer classes and single scores too.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        name: str | None = "MatthewsCorrelationCoefficient",
+        dtype: Any = None,
+        *,
+        threshold: float = 0.5,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, dtype=dtype, **kwargs)
+        check_integer("num_classes", num_classes, low=2)
+        check_number("threshold", threshold)
+        self.num_classes = num_classes
+        self.threshold = threshold
+        # In float32 a count stands still from 16,777,216 on, which masks of pixels soon reach.
+        self.counts = self.add_weight(
+            shape=(num_classes, num_classes), initializer="zeros", dtype="float64", name="counts"
+        )
+
+    def update_state(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
+    ) -> None:
+        self.counts.assign_add(
+            confusion_matrix(
+                y_true,
+                y_pred,
+                self.num_classes,
+                sample_weight,
+                threshold=self.threshold,
+                dtype="float64",
+            )
+        )
+
+    def result(self) -> Tensor:
+        return ops.cast(_coefficient(ops.convert_to_tensor(self.counts)), self.dtype)
+
+    def get_config(self) -> Config:
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "threshold": self.threshold,
+        }

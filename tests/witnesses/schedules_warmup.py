@@ -1,0 +1,34 @@
+"""WarmupSchedule beside torch's LinearLR followed by a cosine."""
+
+import numpy as np
+
+from witnesses import Case
+
+
+def draw(rng):
+    import keras
+    import torch
+
+    import mlkit as mk
+
+    peak, start = float(rng.uniform(0.1, 1)), float(rng.uniform(0.01, 0.09))
+    warm, decay = int(rng.integers(2, 30)), int(rng.integers(20, 80))
+    cosine = keras.optimizers.schedules.CosineDecay(peak, decay)
+    schedule = mk.optimizers.schedules.WarmupSchedule(cosine, warm, start)
+    lr = torch.optim.lr_scheduler
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=peak)
+    theirs = lr.SequentialLR(
+        optimizer,
+        [lr.LinearLR(optimizer, start / peak, 1.0, warm), lr.CosineAnnealingLR(optimizer, decay)],
+        [warm],
+    )
+    rates = []
+    for _ in range(warm + decay):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        theirs.step()
+    ours = np.array([schedule(step) for step in range(warm + decay)])
+    return {"forward": ours}, {"forward": np.array(rates)}
+
+
+CASES = [Case("WarmupSchedule", "torch LinearLR + CosineAnnealingLR", draw)]
