@@ -48,7 +48,8 @@ def documented(text: str) -> list[str]:
 def parameters(obj) -> list[str]:
     """The arguments that the docstring of `obj` must name, in order."""
     if dataclasses.is_dataclass(obj):
-        return list(vars(obj).get("__annotations__", {}))  # those inherited stand at the base
+        own = vars(obj).get("__annotations__", {})  # those inherited stand at the base
+        return [field.name for field in dataclasses.fields(obj) if field.name in own]
     if inspect.isclass(obj):
         init = obj.__init__
         if not getattr(init, "__module__", "").startswith("mlkit"):

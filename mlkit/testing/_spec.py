@@ -13,8 +13,9 @@ Data are given as an array, or as a function of a `numpy.random.Generator` that 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
+import keras
 import numpy as np
 
 Data: TypeAlias = Any  # array, nest of arrays, or Callable[[np.random.Generator], such]
@@ -32,6 +33,8 @@ class Spec:
         name: for the test's id and the report; default: the name of the class.
     """
 
+    kind: ClassVar[str] = ""
+
     cls: type
     kwargs: Kwargs = field(default_factory=dict)
     excuse: Mapping[str, str] = field(default_factory=dict)
@@ -47,7 +50,17 @@ class Spec:
 
     def make(self, **overrides: Any) -> Any:
         """A new instance from `kwargs`, with some of them replaced."""
-        return self.cls(**{**self.kwargs, **overrides})
+        arguments = {**self.kwargs, **overrides}
+        return self.cls(**{name: fresh(value) for name, value in arguments.items()})
+
+
+def fresh(value: Any) -> Any:
+    """A copy of what holds variables, so that two instances do not share a wrapped layer."""
+    if isinstance(value, (keras.Layer, keras.Optimizer, keras.Metric)):
+        return type(value).from_config(value.get_config())
+    if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
+        return type(value)(fresh(v) for v in value)
+    return value
 
 
 def draw(data: Data, seed: int = 0) -> Any:
@@ -61,7 +74,8 @@ class LayerSpec(Spec):
 
     Args:
         input_shape: shape with the batch axis, such as `(2, 5, 3)`; a list, tuple of tuples or dict
-            of shapes for several inputs.
+            of shapes for several inputs. A dict whose keys are parameters of `call` is passed by
+            keyword, any other structure as one argument.
         inputs: data of that shape where uniform floats in [-1, 1) will not do (integers, lengths).
         call_kwargs: further arguments of `call`, other than `training` and `mask`.
         stochastic: whether `training=True` draws random numbers.
@@ -69,6 +83,8 @@ class LayerSpec(Spec):
         integer_inputs: inputs are integers: no gradient with respect to them is asked for.
         dynamic_axes: axes beside the batch that the layer lets be unknown, such as `(1,)` for time.
     """
+
+    kind: ClassVar[str] = "layer"
 
     input_shape: Any = None
     inputs: Data = None
@@ -98,6 +114,8 @@ class LossSpec(Spec):
             rest on one example's independence of the others are then not asked for.
     """
 
+    kind: ClassVar[str] = "loss"
+
     y_true: Data = None
     y_pred: Data = None
     function: Callable[..., Any] | None = None
@@ -120,6 +138,8 @@ class MetricSpec(Spec):
         weighted: whether `update_state` takes `sample_weight`.
     """
 
+    kind: ClassVar[str] = "metric"
+
     y_true: Data = None
     y_pred: Data = None
     reference: Callable[..., Any] | None = None
@@ -137,6 +157,8 @@ class OptimizerSpec(Spec):
         steps: updates given to reach the minimum of the parabola and of Rosenbrock's valley.
     """
 
+    kind: ClassVar[str] = "optimizer"
+
     reference: Callable[..., Any] | None = None
     learning_rate: float = 0.05
     steps: int = 1000
@@ -151,6 +173,8 @@ class ScheduleSpec(Spec):
         knots: steps at which the formula changes; each is checked with its neighbours.
         last: a step past the end.
     """
+
+    kind: ClassVar[str] = "schedule"
 
     reference: Callable[[int], float] | None = None
     knots: Sequence[int] = ()
@@ -167,6 +191,8 @@ class InitializerSpec(Spec):
         reference: an independent witness, `shape -> array`, for one that draws nothing.
         stochastic: whether the entries are drawn.
     """
+
+    kind: ClassVar[str] = "initializer"
 
     shape: Sequence[int] = ()
     mean: float | None = None
@@ -185,6 +211,8 @@ class RegularizerSpec(Spec):
         zero_at: `shape -> array` whose penalty is zero, where there is one.
     """
 
+    kind: ClassVar[str] = "regularizer"
+
     shape: Sequence[int] = ()
     reference: Callable[..., Any] | None = None
     zero_at: Callable[..., Any] | None = None
@@ -200,6 +228,8 @@ class ConstraintSpec(Spec):
         satisfied: `array -> bool`, whether a projected array obeys the constraint.
         idempotent: whether projecting twice is projecting once.
     """
+
+    kind: ClassVar[str] = "constraint"
 
     shape: Sequence[int] = ()
     reference: Callable[..., Any] | None = None
@@ -217,6 +247,8 @@ class CallbackSpec(Spec):
         observe: `callback -> comparable`, what it saw or did, to be the same in every loop.
         fit_kwargs: further arguments for `fit`, the same in every loop.
     """
+
+    kind: ClassVar[str] = "callback"
 
     monitors: str | None = None
     stateful: bool = False
