@@ -2,6 +2,13 @@
 
 import tensorflow as _tf
 
+from mlkit.data._memory import fits_in_memory as fits_in_memory
+from mlkit.data._pipeline import Pipeline as Pipeline
+from mlkit.data._pipeline import pipeline as pipeline
+from mlkit.data._random import keys as keys
+from mlkit.data._resumable import check_resumable as check_resumable
+from mlkit.data._shuffle import epoch_order as epoch_order
+
 # `from tensorflow.data import *` runs, but editors complete nothing after it.
 AUTOTUNE = _tf.data.AUTOTUNE
 INFINITE_CARDINALITY = _tf.data.INFINITE_CARDINALITY
@@ -17,6 +24,3 @@ TFRecordDataset = _tf.data.TFRecordDataset
 TextLineDataset = _tf.data.TextLineDataset
 ThreadingOptions = _tf.data.ThreadingOptions
 experimental = _tf.data.experimental
-
-from mlkit.data._random import keys as keys
-from mlkit.data._shuffle import epoch_order as epoch_order

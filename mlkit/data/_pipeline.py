@@ -1,0 +1,283 @@
+"""The canonical order of an input pipeline, once and right."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from mlkit._core.checks import check_bool, check_integer
+from mlkit._core.types import Tensor
+from mlkit.data._memory import bytes_of
+from mlkit.data._random import keys
+from mlkit.data._resumable import check_resumable
+from mlkit.data._shuffle import epoch_order, shuffled
+from mlkit.data._source import Indexed, as_source, call, human, small_checkpoints
+
+_FOREVER = 2**62
+
+
+class Pipeline(tf.data.Dataset):
+    """A `tf.data.Dataset` of batches that knows its position. Made by `mk.data.pipeline`.
+
+    Attributes:
+        source: where the examples come from; `source.rows` are the resident tensors.
+        size: number of examples in an epoch.
+        batch_size: examples in a batch.
+        steps_per_epoch: batches in an epoch.
+        epochs: number of epochs, or None for no end.
+        seed: seed of the order and of the augmentation.
+        training: whether examples are shuffled, augmented and repeated.
+    """
+
+    def __init__(self, source: Indexed, options: dict[str, Any], start: int = 0) -> None:
+        self.source, self._settings, self._first_step = source, options, start
+        self.size, self.batch_size = source.size, options["batch_size"]
+        self.seed, self.training = options["seed"], options["training"]
+        self.epochs = options["epochs"]
+        whole, rest = divmod(self.size, self.batch_size)
+        self._last = 0 if options["drop_remainder"] else rest  # examples in the last batch
+        self.steps_per_epoch = whole + bool(self._last)
+        self._dataset = small_checkpoints(self._build())
+        super().__init__(tf.data.experimental.to_variant(self._dataset))
+
+    # What the training loop asks for.
+
+    def order(self, epoch: int | Tensor) -> Tensor:
+        """The indices of an epoch in the order in which it visits them, shape (size,), int64."""
+        if not self.training:
+            return tf.range(self.size, dtype=tf.int64)
+        return epoch_order(self.size, self.seed, epoch)
+
+    def batch_of(self, index: Tensor, epoch: int | Tensor = 0) -> Any:
+        """The batch of these examples as this epoch sees them: a pure function, for any program."""
+        rows = self.source.take_rows(index)
+        return self.transform(self._load_rows(rows), index, epoch)
+
+    def transform(self, batch: Any, index: Tensor, epoch: int | Tensor = 0) -> Any:
+        """`map`, then `augment` (when training), on a batch of examples with these indices."""
+        if self._settings["map"] is not None:
+            batch = call(self._settings["map"], batch)
+        if self.training:
+            for augment in self._settings["augment"]:
+                batch = augment(batch, keys(self.seed, epoch, index))
+        return batch
+
+    def at(self, epoch: int = 0, step: int = 0) -> "Pipeline":
+        """The same pipeline from a position on, without reading what lies before it.
+
+        Args:
+            epoch: number of the epoch, counted from 0.
+            step: number of the batch in that epoch, counted from 0.
+
+        Returns:
+            Pipeline.
+
+        Raises:
+            ValueError: the position is past the end.
+        """
+        check_integer("epoch", epoch, low=0, high=None if self.epochs is None else self.epochs)
+        check_integer("step", step, low=0, high=self.steps_per_epoch)
+        return Pipeline(self.source, self._settings, epoch * self.steps_per_epoch + step)
+
+    def small_twin(self) -> "Pipeline":
+        """The same operations over one row: what `check_resumable` looks into."""
+        one = self.source.select([0])
+        return Pipeline(one, {**self._settings, "batch_size": 1, "drop_remainder": False})
+
+    # How it is built.
+
+    def _build(self) -> tf.data.Dataset:
+        parallel = self._settings["parallel"]
+        end = _FOREVER if self.epochs is None else self.epochs * self.steps_per_epoch
+        if self.source.load_row is None:
+            steps = tf.data.Dataset.range(self._first_step, end)
+            dataset = steps.map(self._batch_at, parallel, deterministic=True)
+        else:
+            dataset = self._build_by_element(end)
+        if self.epochs is None:
+            # Not 2**62 batches: Keras and the reader of `cardinality` are to see that it is endless.
+            dataset = dataset.apply(
+                tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
+            )
+        return dataset.prefetch(self._settings["prefetch"])
+
+    def _build_by_element(self, end: int) -> tf.data.Dataset:
+        """Examples are loaded one by one, in parallel, and then batched."""
+        size, parallel = self.batch_size, self._settings["parallel"]
+        # A short last batch is filled up here and cut below, so that the position stays a number.
+        numbers = tf.data.Dataset.range(self._first_step * size, min(end * size, _FOREVER))
+        loaded = numbers.map(self._load_number, parallel, deterministic=True)
+        batches = loaded.batch(size, drop_remainder=True)
+        steps = tf.data.Dataset.range(self._first_step, end)
+        return tf.data.Dataset.zip((steps, batches)).map(self._finish, parallel, deterministic=True)
+
+    def _position(self, step: Tensor) -> tuple[Tensor, Tensor]:
+        """(epoch, indices of the examples) of a batch."""
+        epoch, place = step // self.steps_per_epoch, step % self.steps_per_epoch
+        first = place * self.batch_size
+        if self._last:
+            position = tf.range(first, tf.minimum(first + self.batch_size, self.size))
+        else:
+            position = first + tf.range(self.batch_size, dtype=tf.int64)
+        return epoch, self._index(position, epoch)
+
+    def _index(self, position: Tensor, epoch: Tensor) -> Tensor:
+        return shuffled(position, self.size, self.seed, epoch) if self.training else position
+
+    def _batch_at(self, step: Tensor) -> Any:
+        epoch, index = self._position(step)
+        return self.batch_of(index, epoch)
+
+    def _load_number(self, number: Tensor) -> Any:
+        used = self.steps_per_epoch * self.batch_size
+        epoch, position = number // used, tf.minimum(number % used, self.size - 1)
+        index = self._index(position[None], epoch)[0]
+        row = tf.nest.map_structure(lambda t: t[index], self.source.rows)
+        return call(self.source.load_row, row)
+
+    def _finish(self, step: Tensor, batch: Any) -> Any:
+        epoch, index = self._position(step)
+        if self._last:
+            batch = tf.nest.map_structure(lambda t: t[: tf.shape(index)[0]], batch)
+        return self.transform(batch, index, epoch)
+
+    def _load_rows(self, rows: Any) -> Any:
+        if self.source.load_rows is not None:
+            return call(self.source.load_rows, rows)
+        if self.source.load_row is None:
+            return rows
+        load = self.source.load_row
+        spec = self.source.element_spec
+        return tf.map_fn(lambda row: call(load, row), rows, fn_output_signature=spec)
+
+    # What tf.data and people ask for.
+
+    def _inputs(self) -> list[tf.data.Dataset]:
+        # The hook through which tf.data asks every data set for what it is made of.
+        return [self._dataset]
+
+    @property
+    def element_spec(self) -> Any:
+        return self._dataset.element_spec
+
+    def __repr__(self) -> str:
+        return "\n".join(describe_stages(self))
+
+    __str__ = __repr__
+
+
+def describe_stages(pipeline: Pipeline) -> list[str]:
+    """What `print(pipeline)` shows, line by line."""
+    options, source = pipeline._settings, pipeline.source
+    rest = f", last batch of an epoch {pipeline._last}" if pipeline._last else ""
+    epochs = "for ever" if pipeline.epochs is None else f"{pipeline.epochs} epochs"
+    order = f"by index, seed {pipeline.seed}, another order each epoch"
+    stages = [
+        ("source", f"{source.size} {source.title}, {human(bytes_of(source.rows))}"),
+        ("shuffle", order if pipeline.training else "none"),
+        ("repeat", epochs if pipeline.epochs != 1 else "none"),
+        ("batch", f"{pipeline.batch_size}{rest}"),
+    ]
+    if source.load_row is not None:
+        stages.insert(3, ("load", f"{_name(source.load_row)}, in parallel"))
+    if options["map"] is not None:
+        stages.append(("map", f"{_name(options['map'])}, on batches"))
+    if pipeline.training and options["augment"]:
+        names = ", ".join(_name(augment) for augment in options["augment"])
+        stages.append(("augment", f"{names}, on batches, keyed by (seed, epoch, index)"))
+    stages.append(("prefetch", "automatic" if options["prefetch"] < 0 else options["prefetch"]))
+    head = f"Pipeline: {pipeline.steps_per_epoch} steps an epoch, {epochs}"
+    lines = [f"  {i} {name:9s}{text}" for i, (name, text) in enumerate(stages, 1)]
+    return [head, *lines, f"  gives {pipeline.element_spec}"]
+
+
+def _name(function: Any) -> str:
+    return getattr(function, "__name__", None) or str(function)
+
+
+def pipeline(
+    source: Any,
+    batch_size: int = 32,
+    *,
+    training: bool = True,
+    map: Callable[..., Any] | None = None,
+    augment: Callable[..., Any] | Sequence[Callable[..., Any]] = (),
+    seed: int = 0,
+    epochs: int | None = None,
+    drop_remainder: bool = False,
+    parallel: int = tf.data.AUTOTUNE,
+    prefetch: int = tf.data.AUTOTUNE,
+    resumable: bool = True,
+) -> Pipeline:
+    """Make the input pipeline of a training or evaluation, in the right order.
+
+    Source, shuffle, repeat, batch, map, augment, prefetch. The order of an epoch is the permutation
+    `mk.data.epoch_order(size, seed, epoch)`: global, without a buffer. Everything random is a
+    function of (seed, epoch, index of the example), so the batches are the same for any number of
+    parallel calls, and an iterator that is saved with `tf.train.Checkpoint(iterator=iterator)`
+    continues exactly where it was, from some hundred bytes.
+
+    The result is a `tf.data.Dataset` and composes with plain tf.data; `print` shows its stages.
+
+    Args:
+        source: arrays, a tuple or dict of arrays, a pandas DataFrame, what the `read_…` functions
+            return, or a finite `tf.data.Dataset`, which is read into memory once.
+        batch_size: examples in a batch, ≥ 1.
+        training: True: shuffled, augmented, repeated. False: in order, one epoch, not augmented.
+        map: function on a **batch**, with the elements of a tuple as arguments, or None.
+        augment: function `(batch, key) -> batch`, or a sequence of them, such as those of
+            `mk.data.augment`; `key` holds a random key for each example. Only in training.
+        seed: integer; another seed gives another order and other pictures.
+        epochs: number of epochs, ≥ 1. None: no end if `training`, else 1. In `model.fit` an
+            endless one needs `steps_per_epoch=pipeline.steps_per_epoch`.
+        drop_remainder: leave out the last, shorter batch of each epoch.
+        parallel: parallel calls, ≥ 1, or `tf.data.AUTOTUNE`. Changes the speed only.
+        prefetch: batches made in advance, or `tf.data.AUTOTUNE`.
+        resumable: refuse functions whose state cannot be saved. False: allow them.
+
+    Returns:
+        `Pipeline`, a `tf.data.Dataset` of batches.
+
+    Raises:
+        ValueError: a source without examples, arrays of different lengths, a batch size above the
+            number of examples with `drop_remainder`, or a function that cannot be resumed.
+
+    Example:
+        >>> import numpy as np
+        >>> import mlkit as mk
+        >>> x, y = np.zeros((100, 28, 28), "uint8"), np.zeros(100, "int32")
+        >>> ds = mk.data.pipeline((x, y), 32, map=lambda x, y: (x[..., None], y))
+        >>> ds.steps_per_epoch
+        4
+        >>> next(iter(ds))[0].shape
+        TensorShape([32, 28, 28, 1])
+    """
+    check_integer("batch_size", batch_size, low=1)
+    check_integer("seed", seed)
+    for name, value in (("training", training), ("drop_remainder", drop_remainder)):
+        check_bool(name, value)
+    if epochs is not None:
+        check_integer("epochs", epochs, low=1)
+    indexed = as_source(source)
+    if indexed.size == 0:
+        raise ValueError("`source` is empty: it has no examples.")
+    if drop_remainder and indexed.size < batch_size:
+        raise ValueError(
+            f"With `drop_remainder` no batch is left: {indexed.size} examples, "
+            f"batch_size={batch_size}. Give a smaller `batch_size`."
+        )
+    options = {
+        "batch_size": batch_size,
+        "training": training,
+        "map": map,
+        "augment": (augment,) if callable(augment) else tuple(augment),
+        "seed": seed,
+        "epochs": epochs if training or epochs is not None else 1,
+        "drop_remainder": drop_remainder,
+        "parallel": parallel,
+        "prefetch": prefetch,
+    }
+    made = Pipeline(indexed, options)
+    if resumable:
+        check_resumable(made)
+    return made

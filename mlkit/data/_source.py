@@ -1,0 +1,194 @@
+"""Sources: data sets whose elements can be taken by number, in any order."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from mlkit._core.types import Tensor
+from mlkit.data._memory import bytes_of, free_memory
+
+_CHUNK = 1024  # elements that are read at once when a data set is taken into memory
+
+
+def human(size: float) -> str:
+    """A number of bytes to read: 47.0 MB."""
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
+class Indexed(tf.data.Dataset):
+    """A `tf.data.Dataset` that knows its rows, so that any of them can be read at any time.
+
+    Element i is row i of `rows`, or `load_row(row i)`. `mk.data.pipeline`, `split`, `shuffle`, `bucket`
+    and the others use the rows; everything else sees a plain data set.
+
+    Args:
+        rows: structure of tensors (dense or ragged) with one first dimension: the data, or what
+            names it, such as paths and labels.
+        load_row: function from one row to one element, in TensorFlow operations, or None. A row that
+            is a tuple arrives as several arguments, as in `Dataset.map`.
+        load_rows: the same for many rows at once, if that is faster, or None.
+        title: a few words for `print`.
+    """
+
+    def __init__(
+        self,
+        rows: Any,
+        load_row: Callable[..., Any] | None = None,
+        load_rows: Callable[..., Any] | None = None,
+        title: str = "examples in memory",
+    ) -> None:
+        self.rows, self.load_row, self.load_rows, self.title = rows, load_row, load_rows, title
+        self.size = int(first_dimension(rows))
+        dataset = tf.data.Dataset.range(self.size).map(self._element, tf.data.AUTOTUNE)
+        self._dataset = small_checkpoints(dataset)
+        super().__init__(tf.data.experimental.to_variant(self._dataset))
+
+    def _element(self, index: Tensor) -> Any:
+        row = tf.nest.map_structure(lambda t: t[index], self.rows)
+        if self.load_row is not None:
+            return call(self.load_row, row)
+        if self.load_rows is not None:
+            one = tf.nest.map_structure(lambda t: t[None], row)
+            return tf.nest.map_structure(lambda t: t[0], call(self.load_rows, one))
+        return row
+
+    def take_rows(self, index: Tensor) -> Any:
+        """The rows at a vector of indices, as a structure of batches."""
+        return tf.nest.map_structure(lambda t: tf.gather(t, index), self.rows)
+
+    def select(self, index: Any) -> "Indexed":
+        """The source that consists of these rows, in this order."""
+        return Indexed(self.take_rows(index), self.load_row, self.load_rows, self.title)
+
+    @property
+    def resident(self) -> bool:
+        """Whether the rows are the elements themselves."""
+        return self.load_row is None and self.load_rows is None
+
+    def _inputs(self) -> list[tf.data.Dataset]:
+        # The hook through which tf.data asks every data set for what it is made of.
+        return [self._dataset]
+
+    @property
+    def element_spec(self) -> Any:
+        return self._dataset.element_spec
+
+    def __repr__(self) -> str:
+        return f"{self.size} {self.title}, {human(bytes_of(self.rows))}: {self.element_spec}"
+
+    __str__ = __repr__
+
+
+def small_checkpoints(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Let iterators save positions instead of the elements in their buffers.
+
+    Right for a chain of stateless stages, and only used for those: a batch of pictures waiting in
+    `prefetch` is computed again after a restore, and a checkpoint has hundreds of bytes.
+    """
+    options = tf.data.Options()
+    options.experimental_symbolic_checkpoint = True
+    return dataset.with_options(options)
+
+
+def call(function: Callable[..., Any], element: Any) -> Any:
+    """Call as `Dataset.map` does: a tuple is spread over the arguments."""
+    return function(*element) if type(element) is tuple else function(element)
+
+
+def first_dimension(rows: Any) -> int:
+    """The one first dimension of a structure of tensors.
+
+    Raises:
+        ValueError: there is no tensor, a scalar, or the lengths differ.
+    """
+    leaves = tf.nest.flatten(rows)
+    if not leaves:
+        raise ValueError(f"`source` must hold at least one array. Received: source={rows!r}")
+    if any(leaf.shape.rank == 0 for leaf in leaves):
+        raise ValueError("`source` must hold arrays with a first dimension: one is a scalar.")
+    lengths = [int(t.nrows()) if isinstance(t, tf.RaggedTensor) else t.shape[0] for t in leaves]
+    if len(set(lengths)) > 1:
+        raise ValueError(
+            "The arrays of `source` must have the same number of examples. "
+            f"Received lengths: {lengths}"
+        )
+    return lengths[0]
+
+
+def as_tensor(value: Any) -> Tensor:
+    """An array-like as a tensor; nested lists of different lengths become ragged."""
+    if isinstance(value, tf.Tensor | tf.RaggedTensor):
+        return value
+    if isinstance(value, tf.SparseTensor):
+        return tf.sparse.to_dense(value)
+    if isinstance(value, list) and value and isinstance(value[0], list | np.ndarray):
+        if len({np.shape(item) for item in value}) > 1:
+            dtype = np.result_type(*[np.asarray(item) for item in value if len(item)])
+            return tf.ragged.stack([np.asarray(item, dtype) for item in value])
+    array = np.asarray(value)
+    if array.dtype == object:
+        array = np.asarray(["" if item is None else item for item in array.ravel().tolist()])
+        array = array.reshape(np.shape(value))
+    # Strings of pandas and numpy arrive as unicode; a datetime has no type in TensorFlow.
+    if array.dtype.kind == "M":
+        array = array.astype("datetime64[ns]").astype(np.int64)
+    return tf.convert_to_tensor(array)
+
+
+def as_source(source: Any) -> Indexed:
+    """What a function of this package takes as a source, as rows that can be taken by number.
+
+    Raises:
+        ValueError: the source is empty, endless, or its arrays have different lengths.
+        MemoryError: a data set that is not indexed would not fit into memory.
+    """
+    if isinstance(source, Indexed):
+        return source
+    if isinstance(source, tf.data.Dataset):
+        return Indexed(_read(source))
+    if hasattr(source, "columns") and hasattr(source, "to_dict"):  # a pandas DataFrame
+        source = {str(name): source[name].to_numpy() for name in source.columns}
+    return Indexed(_tensors(source))
+
+
+def _tensors(source: Any) -> Any:
+    """Tuples and dicts are structure, everything else is an array."""
+    if isinstance(source, dict):
+        return {key: _tensors(value) for key, value in source.items()}
+    if isinstance(source, tuple):
+        return tuple(_tensors(value) for value in source)
+    return as_tensor(source)
+
+
+def _read(dataset: tf.data.Dataset) -> Any:
+    """All elements of a finite data set, stacked; of different shapes: ragged."""
+    if int(dataset.cardinality()) == tf.data.INFINITE_CARDINALITY:
+        raise ValueError(
+            "`source` repeats for ever, so it has no epochs. Hand over the data set as it is "
+            "before `.repeat()`."
+        )
+    free, used, chunks = free_memory(), 0, []
+    for chunk in dataset.ragged_batch(_CHUNK) if _varies(dataset) else dataset.batch(_CHUNK):
+        chunks.append(chunk)
+        used += bytes_of(chunk)
+        if free is not None and used > 0.6 * free:
+            raise MemoryError(
+                f"`source` does not fit into memory: {human(used)} read, {human(free)} were free. "
+                "Write it with `mk.data.write_records` and hand over `mk.data.read_records(path)`, "
+                "which reads examples from disk when they are needed."
+            )
+    if not chunks:
+        raise ValueError("`source` is empty: the data set yields no element.")
+    return tf.nest.map_structure(lambda *parts: tf.concat(parts, axis=0), *chunks)
+
+
+def _varies(dataset: tf.data.Dataset) -> bool:
+    """Whether elements may differ in shape."""
+    specs = tf.nest.flatten(dataset.element_spec)
+    return any(isinstance(s, tf.TensorSpec) and not s.shape.is_fully_defined() for s in specs)
