@@ -22,6 +22,9 @@ starts (`tf.config.set_logical_device_configuration`); without them that check s
 
 from mlkit.testing import _common_config as _common_config
 from mlkit.testing import _common_public as _common_public
+from mlkit.testing import _loss as _loss
+from mlkit.testing import _loss_model as _loss_model
+from mlkit.testing import _loss_numeric as _loss_numeric
 from mlkit.testing._pytest import parametrize as parametrize
 from mlkit.testing._report import ConformanceError as ConformanceError
 from mlkit.testing._report import Report as Report
