@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import re
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -66,12 +67,15 @@ class Check:
 _WHERE = "The last lines of `what` say where in your code it was raised."
 
 
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")  # Keras colours what it raises
+
+
 def _told(error: Exception) -> str:
     """Type, message and the innermost frame outside the libraries."""
     frames = traceback.extract_tb(error.__traceback__)
     libraries = ("site-packages", "dist-packages", "mlkit/testing", "mlkit\\testing", "<")
     own = [f for f in frames if not any(part in f.filename for part in libraries)]
-    message = str(error).strip()
+    message = _ANSI.sub("", str(error)).strip()
     told = f"raised {type(error).__name__}: {message[:1500]}"
     if own:
         told += f"\nat {own[-1].filename}:{own[-1].lineno}: {own[-1].line}"

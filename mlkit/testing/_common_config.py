@@ -73,7 +73,8 @@ def config_complete(spec: Spec) -> None:
         if name not in config:
             wrong.append(f"`{name}` is missing (given: {name}={spec.kwargs[name]!r})")
         elif not held(spec.kwargs[name], config[name]):
-            wrong.append(f"`{name}` was given as {spec.kwargs[name]!r}, stored as {config[name]!r}")
+            given, stored = _short(spec.kwargs[name]), _short(config[name])
+            wrong.append(f"`{name}` was given as {given}, stored as {stored}")
     if wrong:
         raise CheckFailed(
             "get_config(): " + "; ".join(wrong),
@@ -81,6 +82,11 @@ def config_complete(spec: Spec) -> None:
             mend="Store each argument in `__init__` under its own name, unaltered, and return it: "
             'return {**super().get_config(), "argument": self.argument}',
         )
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 160 else text[:160] + "..."
 
 
 @check(*ALL)

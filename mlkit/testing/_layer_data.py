@@ -103,8 +103,3 @@ def model_of(spec: LayerSpec, layer: Any, data: Any, unknown: Sequence[int] | No
     """A functional model that is only this layer."""
     inputs = symbolic(data, unknown)
     return keras.Model(inputs, call(spec, layer, inputs))
-
-
-def leaves(data: Any) -> list[np.ndarray]:
-    """All arrays in a structure of tensors, as NumPy arrays."""
-    return [np.asarray(keras.ops.convert_to_numpy(leaf)) for leaf in tree.flatten(data)]
