@@ -3,11 +3,13 @@
 import tensorflow as _tf
 
 from mlkit.data._memory import fits_in_memory as fits_in_memory
+from mlkit.data._overlap import overlap as overlap
 from mlkit.data._pipeline import Pipeline as Pipeline
 from mlkit.data._pipeline import pipeline as pipeline
 from mlkit.data._random import keys as keys
 from mlkit.data._resumable import check_resumable as check_resumable
 from mlkit.data._shuffle import epoch_order as epoch_order
+from mlkit.data._split import split as split
 
 # `from tensorflow.data import *` runs, but editors complete nothing after it.
 AUTOTUNE = _tf.data.AUTOTUNE

@@ -17,25 +17,34 @@ _FOREVER = 2**62
 
 
 class Pipeline(tf.data.Dataset):
-    """A `tf.data.Dataset` of batches that knows its position. Made by `mk.data.pipeline`.
+    """A `tf.data.Dataset` of batches that knows its position.
 
-    Attributes:
-        source: where the examples come from; `source.rows` are the resident tensors.
-        size: number of examples in an epoch.
-        batch_size: examples in a batch.
-        steps_per_epoch: batches in an epoch.
-        epochs: number of epochs, or None for no end.
-        seed: seed of the order and of the augmentation.
-        training: whether examples are shuffled, augmented and repeated.
+    `mk.data.pipeline` makes it. Its attributes are what a training loop asks for: `source` (its
+    `rows` are the resident tensors), `size`, `batch_size`, `steps_per_epoch`, `epochs` (None: no
+    end), `seed` and `training`.
+
+    Args:
+        source: an indexed source of examples.
+        settings: the arguments of `mk.data.pipeline`, by name.
+        first_step: number of the batch to begin with, counted over all epochs.
+
+    Example:
+        >>> import numpy as np
+        >>> import mlkit as mk
+        >>> ds = mk.data.pipeline(np.arange(10), 4, seed=1)
+        >>> isinstance(ds, mk.data.Pipeline), ds.size, ds.steps_per_epoch
+        (True, 10, 3)
+        >>> next(iter(ds.at(epoch=5, step=2))).shape
+        TensorShape([2])
     """
 
-    def __init__(self, source: Indexed, options: dict[str, Any], start: int = 0) -> None:
-        self.source, self._settings, self._first_step = source, options, start
-        self.size, self.batch_size = source.size, options["batch_size"]
-        self.seed, self.training = options["seed"], options["training"]
-        self.epochs = options["epochs"]
+    def __init__(self, source: Indexed, settings: dict[str, Any], first_step: int = 0) -> None:
+        self.source, self._settings, self._first_step = source, settings, first_step
+        self.size, self.batch_size = source.size, settings["batch_size"]
+        self.seed, self.training = settings["seed"], settings["training"]
+        self.epochs = settings["epochs"]
         whole, rest = divmod(self.size, self.batch_size)
-        self._last = 0 if options["drop_remainder"] else rest  # examples in the last batch
+        self._last = 0 if settings["drop_remainder"] else rest  # examples in the last batch
         self.steps_per_epoch = whole + bool(self._last)
         self._dataset = small_checkpoints(self._build())
         super().__init__(tf.data.experimental.to_variant(self._dataset))
@@ -95,7 +104,7 @@ class Pipeline(tf.data.Dataset):
         else:
             dataset = self._build_by_element(end)
         if self.epochs is None:
-            # Not 2**62 batches: Keras and the reader of `cardinality` are to see that it is endless.
+            # Not 2**62 batches: who asks for the cardinality is to see that there is no end.
             dataset = dataset.apply(
                 tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
             )
@@ -168,7 +177,7 @@ class Pipeline(tf.data.Dataset):
 
 def describe_stages(pipeline: Pipeline) -> list[str]:
     """What `print(pipeline)` shows, line by line."""
-    options, source = pipeline._settings, pipeline.source
+    settings, source = pipeline._settings, pipeline.source
     rest = f", last batch of an epoch {pipeline._last}" if pipeline._last else ""
     epochs = "for ever" if pipeline.epochs is None else f"{pipeline.epochs} epochs"
     order = f"by index, seed {pipeline.seed}, another order each epoch"
@@ -180,12 +189,12 @@ def describe_stages(pipeline: Pipeline) -> list[str]:
     ]
     if source.load_row is not None:
         stages.insert(3, ("load", f"{_name(source.load_row)}, in parallel"))
-    if options["map"] is not None:
-        stages.append(("map", f"{_name(options['map'])}, on batches"))
-    if pipeline.training and options["augment"]:
-        names = ", ".join(_name(augment) for augment in options["augment"])
+    if settings["map"] is not None:
+        stages.append(("map", f"{_name(settings['map'])}, on batches"))
+    if pipeline.training and settings["augment"]:
+        names = ", ".join(_name(augment) for augment in settings["augment"])
         stages.append(("augment", f"{names}, on batches, keyed by (seed, epoch, index)"))
-    stages.append(("prefetch", "automatic" if options["prefetch"] < 0 else options["prefetch"]))
+    stages.append(("prefetch", "automatic" if settings["prefetch"] < 0 else settings["prefetch"]))
     head = f"Pipeline: {pipeline.steps_per_epoch} steps an epoch, {epochs}"
     lines = [f"  {i} {name:9s}{text}" for i, (name, text) in enumerate(stages, 1)]
     return [head, *lines, f"  gives {pipeline.element_spec}"]

@@ -126,10 +126,11 @@ def check_resumable(dataset: tf.data.Dataset) -> None:
         >>> import mlkit as mk
         >>> mk.data.check_resumable(tf.data.Dataset.range(9).shuffle(9, seed=1).batch(2))
         >>> try:
-        ...     mk.data.check_resumable(tf.data.Dataset.range(9).shuffle(9))
+        ...     inner = lambda i: tf.data.Dataset.range(9).shuffle(9, seed=1)
+        ...     mk.data.check_resumable(tf.data.Dataset.range(3).interleave(inner))
         ... except ValueError as error:
         ...     print(str(error).splitlines()[1])
-        - `shuffle` without a seed. Use `mk.data.shuffle`, or a `seed`.
+        - `shuffle` inside `interleave` or `flat_map`. Use `mk.data.shuffle`.
     """
     if not isinstance(dataset, tf.data.Dataset):
         raise TypeError(f"`dataset` must be a tf.data.Dataset. Received: {type(dataset).__name__}")

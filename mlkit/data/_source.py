@@ -24,14 +24,14 @@ def human(size: float) -> str:
 class Indexed(tf.data.Dataset):
     """A `tf.data.Dataset` that knows its rows, so that any of them can be read at any time.
 
-    Element i is row i of `rows`, or `load_row(row i)`. `mk.data.pipeline`, `split`, `shuffle`, `bucket`
-    and the others use the rows; everything else sees a plain data set.
+    Element i is row i of `rows`, or `load_row(row i)`. `mk.data.pipeline`, `split`, `shuffle` and
+    the others use the rows; everything else sees a plain data set.
 
     Args:
         rows: structure of tensors (dense or ragged) with one first dimension: the data, or what
             names it, such as paths and labels.
-        load_row: function from one row to one element, in TensorFlow operations, or None. A row that
-            is a tuple arrives as several arguments, as in `Dataset.map`.
+        load_row: function from one row to one element, in TensorFlow operations, or None. A row
+            that is a tuple arrives as several arguments, as in `Dataset.map`.
         load_rows: the same for many rows at once, if that is faster, or None.
         title: a few words for `print`.
     """
