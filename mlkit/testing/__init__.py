@@ -22,9 +22,6 @@ starts (`tf.config.set_logical_device_configuration`); without them that check s
 
 from mlkit.testing import _common_config as _common_config
 from mlkit.testing import _common_public as _common_public
-from mlkit.testing import _loss as _loss
-from mlkit.testing import _loss_model as _loss_model
-from mlkit.testing import _loss_numeric as _loss_numeric
 from mlkit.testing import _layer_live as _layer_live
 from mlkit.testing import _layer_shapes as _layer_shapes
 from mlkit.testing import _layer_variables as _layer_variables
@@ -35,6 +32,12 @@ from mlkit.testing import _layer_precision as _layer_precision
 from mlkit.testing import _layer_graph as _layer_graph
 from mlkit.testing import _layer_saving as _layer_saving
 from mlkit.testing import _layer_replicas as _layer_replicas
+from mlkit.testing import _loss as _loss
+from mlkit.testing import _loss_model as _loss_model
+from mlkit.testing import _loss_numeric as _loss_numeric
+from mlkit.testing import _initializer as _initializer
+from mlkit.testing import _regularizer as _regularizer
+from mlkit.testing import _constraint as _constraint
 from mlkit.testing._pytest import parametrize as parametrize
 from mlkit.testing._report import ConformanceError as ConformanceError
 from mlkit.testing._report import Report as Report

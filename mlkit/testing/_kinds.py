@@ -36,7 +36,8 @@ def _use_schedule(_: Any, schedule: Any) -> None:
 
 
 def _use_on_shape(spec: Any, part: Any) -> None:
-    part(np.random.default_rng(0).normal(size=tuple(spec.shape)).astype(np.float32))
+    values = np.random.default_rng(0).normal(size=tuple(spec.shape))
+    part(keras.ops.convert_to_tensor(values, "float32"))
 
 
 def _use_initializer(spec: Any, initializer: Any) -> None:

@@ -44,7 +44,7 @@ def compiled(spec: LayerSpec) -> None:
         found = difference(a, b, 1e-4)
         if found:
             raise CheckFailed(
-                f"call {number} in a tf.function and eagerly give {found} (training=True)",
+                f"call {number} in a tf.function gives {found} (training=True)",
                 why="Under fit the layer is traced: a Python attribute that `call` changes is "
                 "frozen at its first value there.",
                 mend="Hold what changes in a variable (self.add_weight(trainable=False)) and "
@@ -92,7 +92,7 @@ def _must_be_equal(a: Any, b: Any, what: str) -> None:
     found = difference(a, b, 1e-3 if what == "gradients" else 1e-4)
     if found:
         raise CheckFailed(
-            f"{what} under XLA and eagerly: {found}",
+            f"{what} under XLA: {found}",
             why="The same training gives another model when it is compiled.",
             mend="Look for a size taken from the first batch, an assertion that XLA drops, or a "
             "sum whose order matters because its terms are of very different size.",

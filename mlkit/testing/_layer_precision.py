@@ -46,7 +46,7 @@ def mixed_precision(spec: LayerSpec) -> None:
         found = difference(output, it.output, tolerance)
         if found:
             raise CheckFailed(
-                f"{policy} and float32 give {found} (tolerance {tolerance:g} of the largest).",
+                f"{policy} gives {found} (tolerance {tolerance:g} of the largest).",
                 why="Training in half precision computes something else.",
                 mend="Compute statistics, logarithms and exponentials in float32 and cast the "
                 "result back: x = keras.ops.cast(x, 'float32') ... cast(y, self.compute_dtype).",

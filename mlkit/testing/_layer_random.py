@@ -23,7 +23,7 @@ def deterministic(spec: LayerSpec) -> None:
         found = difference(call(spec, it.layer, it.data, training=False), it.output, 0.0)
         if found:
             raise CheckFailed(
-                f"two calls with training=False give {found}",
+                f"a second call with training=False gives {found}",
                 why="Predictions and validation scores change from call to call.",
                 mend="Draw random numbers, and update statistics, only `if training:`.",
             )
@@ -46,7 +46,7 @@ def undeclared_randomness(spec: LayerSpec) -> None:
     found = difference(outputs[1], outputs[0], 1e-6)
     if found:
         raise CheckFailed(
-            f"from the same weights two calls with training=True give {found}",
+            f"from the same weights a second call with training=True gives {found}",
             why="The layer draws random numbers that its spec does not tell of, so that nothing "
             "checks whether they can be repeated.",
             mend="Say stochastic=True.",

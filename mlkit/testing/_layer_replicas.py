@@ -74,7 +74,7 @@ def _must_agree(number: int, replica: Any, alone: Any) -> None:
     found = difference(replica, alone, 1e-5)
     if found:
         raise CheckFailed(
-            f"replica {number} and one device give {found} (training=False)",
+            f"replica {number} gives {found} (training=False)",
             why="What is learned depends on the number of devices.",
             mend="Make all variables in `build` or `__init__`, inside the strategy's scope.",
         )

@@ -40,7 +40,7 @@ def save_load(spec: LayerSpec) -> None:
     found = difference(again(it.data, training=False), whole(it.data, training=False), 1e-6)
     if found:
         raise CheckFailed(
-            f"before and after saving the model gives {found}",
+            f"the model that was loaded gives {found}",
             why="A saved model comes back as something else, silently.",
             mend="Make every weight in `build` (not at the first call), hold each as an attribute "
             "of the layer, and build sublayers in `build` too, so that loading finds them.",
@@ -58,7 +58,7 @@ def export(spec: LayerSpec) -> None:
             found = difference(served.serve(data), whole(data, training=False), 1e-5)
             if found:
                 raise CheckFailed(
-                    f"the SavedModel and the model give {found}",
+                    f"the SavedModel gives {found}",
                     why="What is served is not what was trained.",
                     mend="Take from Python only what does not change: what `call` reads from an "
                     "attribute is baked in when the model is exported.",

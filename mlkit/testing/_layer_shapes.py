@@ -104,8 +104,8 @@ def dynamic_shapes(spec: LayerSpec) -> None:
         found = difference(graph(data), call(spec, it.layer, data, training=False), 1e-5)
         if found:
             raise CheckFailed(
-                f"for {_sizes(data)} the model built with axes {list(unknown)} unknown gives "
-                f"something else than the layer called directly: {found}",
+                f"for {_sizes(data)} the model built with axes {list(unknown)} unknown and the "
+                f"layer called directly differ: {found}",
                 why="The size of the batch at building, or of the first batch, was baked in.",
                 mend="Do not keep sizes of the batch on self, nor use x.shape for axes that are "
                 "None at building: `keras.ops.shape(x)` is right at run time.",

@@ -293,7 +293,7 @@ def check_regularizer(
     Example:
         >>> import keras, numpy as np, mlkit as mk
         >>> mk.testing.check_regularizer(
-        ...     keras.regularizers.L2, dict(l2=0.2), (4, 3), verbose=False
+        ...     keras.regularizers.L1, dict(l1=0.2), (4, 3), verbose=False
         ... ).ok
         True
     """
