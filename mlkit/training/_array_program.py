@@ -34,7 +34,7 @@ class ArrayProgram:
     """
 
     def __init__(self, job: Job, arrays: Arrays, name: str, xla: bool) -> None:
-        self.job, self.arrays, self.name, self.xla = job, arrays, name, xla
+        self.job, self.data, self.name, self.xla = job, arrays, name, xla
         # Whether the first block was an epoch: then epochs go on in one call each, else in blocks,
         # and a run that never needs the other form does not trace it.
         self.in_one_call: bool | None = None
@@ -59,12 +59,12 @@ class ArrayProgram:
         Returns:
             What `finish` makes of the last step, and the number of steps that were run.
         """
-        key = tf.constant([self.arrays.seed, epoch], tf.int64)
+        key = tf.constant([self.data.seed, epoch], tf.int64)
         if self.in_one_call is None:
-            self.in_one_call = self.name == "epoch" and start == 0 and stop == self.arrays.steps
-        if self.in_one_call and start == 0 and stop == self.arrays.steps:
+            self.in_one_call = self.name == "epoch" and start == 0 and stop == self.data.steps
+        if self.in_one_call and start == 0 and stop == self.data.steps:
             self._forget()
-            return self._count(self._whole(self.arrays.tensors, key), start, stop)
+            return self._count(self._whole(self.data.tensors, key), start, stop)
         if self.name in ("epoch", "fused"):
             source = self._source(epoch, key)
             return self._count(
@@ -79,7 +79,7 @@ class ArrayProgram:
     def _one_by_one(self, source: Any, start: int, stop: int) -> tuple[Logs, int]:
         logs: Logs = {}
         for i in range(start, stop):
-            ragged = i >= self.arrays.full
+            ragged = i >= self.data.full
             go_on, logs = self._single(source, tf.constant(i), ragged)
             if self.job.proceed is not None and not bool(go_on):
                 return logs, i + 1 - start
@@ -90,37 +90,37 @@ class ArrayProgram:
 
     def _source(self, epoch: int, key: Any) -> Any:
         """The data with the epoch's order, or in that order already; kept from block to block."""
-        mark = (epoch, id(self.arrays))
+        mark = (epoch, id(self.data))
         if self._epoch != mark:
             self._forget()  # or two copies would be alive for a moment
             order = self._order(key)
-            tensors = self.arrays.tensors
+            tensors = self.data.tensors
             pregather = self.name == "epoch"
             self._source_of_epoch = self._ordered(tensors, order) if pregather else (tensors, order)
             self._epoch = mark
         return self._source_of_epoch
 
     def _gather(self, tensors: Any, order: Any) -> Any:
-        return pick(tensors, order) if self.arrays.shuffle else tensors
+        return pick(tensors, order) if self.data.shuffle else tensors
 
     def _batch(self, source: Any, index: Any, size: int) -> Any:
-        start = index * self.arrays.batch_size
+        start = index * self.data.batch_size
         if self.name == "epoch":
             return cut(source, start, size)
         tensors, order = source
-        if not self.arrays.shuffle:
+        if not self.data.shuffle:
             return cut(tensors, start, size)
         return pick(tensors, tf.ensure_shape(order[start : start + size], [size]))
 
     def _loop_body(self, source: Any, start: Any, stop: Any) -> tuple[Any, Logs]:
         """The steps [start, min(stop, full)), all of the full batch size."""
-        size = self.arrays.batch_size
+        size = self.data.batch_size
         tensors = source if self.name == "epoch" else source[0]
         spec = keras.tree.map_structure(
             lambda t: tf.TensorSpec([size, *t.shape[1:]], t.dtype), tensors
         )
         step, zeros = traced(self._looped_step, spec)
-        limit = tf.minimum(stop, self.arrays.full)
+        limit = tf.minimum(stop, self.data.full)
 
         def body(i: Any, go_on: Any, logs: Logs) -> tuple[Any, Any, Logs]:
             logs = step(self._batch(source, i, size))
@@ -136,26 +136,26 @@ class ArrayProgram:
 
     def _run_block(self, source: Any, start: Any, stop: Any) -> tuple[Any, Logs]:
         self.job.enter(start)
-        arrays = self.arrays
+        data = self.data
 
         def ragged() -> tuple[Any, Logs]:
-            batch = self._batch(source, tf.constant(arrays.full), arrays.remainder)
-            return tf.constant(arrays.full + 1), self._step(batch)
+            batch = self._batch(source, tf.constant(data.full), data.remainder)
+            return tf.constant(data.full + 1), self._step(batch)
 
         i, logs = self._loop(source, start, stop)
-        if arrays.remainder:
-            due = tf.logical_and(stop > arrays.full, tf.equal(i, arrays.full))
+        if data.remainder:
+            due = tf.logical_and(stop > data.full, tf.equal(i, data.full))
             if self.job.proceed is not None:
                 due = tf.logical_and(due, tf.logical_or(tf.equal(i, start), self.job.keep_on()))
             i, logs = tf.cond(due, ragged, lambda: (i, logs))
         return i, self.job.finish(logs)
 
     def _run_whole(self, tensors: Any, key: Any) -> tuple[Any, Logs]:
-        ordered = self._gather(tensors, self.arrays.order(key)) if self.arrays.shuffle else tensors
-        return self._run_block(ordered, tf.constant(0), tf.constant(self.arrays.steps))
+        ordered = self._gather(tensors, self.data.order(key)) if self.data.shuffle else tensors
+        return self._run_block(ordered, tf.constant(0), tf.constant(self.data.steps))
 
     def _run_single(self, source: Any, index: Any, ragged: bool) -> tuple[Any, Logs]:
         self.job.enter(index)
-        size = self.arrays.remainder if ragged else self.arrays.batch_size
+        size = self.data.remainder if ragged else self.data.batch_size
         logs = self._step(self._batch(source, index, size))
         return self.job.keep_on(), self.job.finish(logs)

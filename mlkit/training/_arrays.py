@@ -85,6 +85,11 @@ class Arrays:
     def nbytes(self) -> int:
         return sum(t.shape.num_elements() * t.dtype.size for t in tf.nest.flatten(self.tensors))
 
+    def signature(self) -> Any:
+        """What a traced program depends on."""
+        specs = keras.tree.map_structure(lambda t: (tuple(t.shape), t.dtype.name), self.tensors)
+        return repr(specs), self.batch_size, self.shuffle
+
     def order(self, key: Tensor) -> Tensor:
         """The positions of an epoch's examples, shape (size,): a permutation of (seed, epoch)."""
         positions = tf.range(self.size, dtype=tf.int32)

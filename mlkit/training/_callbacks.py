@@ -1,25 +1,14 @@
 """Who wants to look, and when: the callbacks of a run, and the blocks that they leave."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import keras
 
+from mlkit.training._at_updates import AtUpdates
+
 Callback = keras.callbacks.Callback
 _BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
-
-
-@runtime_checkable
-class AtUpdates(Protocol):
-    """A callback that acts at some updates only, and says which is the next.
-
-    Its `on_train_batch_begin` and `on_train_batch_end` are called at those updates and may be
-    called at others.
-    """
-
-    def next_update(self, update: int) -> int | None:
-        """The first update after `update` (a count, from 0) at whose end to be called, or None."""
-        ...
 
 
 def _by_epoch(option: str) -> Callable[[Any], bool]:

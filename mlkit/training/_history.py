@@ -9,7 +9,9 @@ from mlkit._core.optional import require
 
 
 class History(keras.callbacks.History, Mapping):
-    """The metrics of each epoch. A Keras `History` that is also a mapping, a table and a picture.
+    """The metrics of each epoch: a dict, a table and a picture.
+
+    A `keras.callbacks.History` that is also a mapping.
 
     Attributes:
         history: name of a metric to its values, one an epoch.
@@ -38,7 +40,12 @@ class History(keras.callbacks.History, Mapping):
 
     def record(self, epoch: int, logs: Mapping[str, Any]) -> None:
         """Add the metrics of one epoch."""
-        self.on_epoch_end(epoch, dict(logs))
+        self.epoch.append(epoch)
+        for name, value in logs.items():
+            self.history.setdefault(name, []).append(value)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.record(epoch, logs or {})
 
     def __getitem__(self, name: str) -> list[Any]:
         return self.history[name]
@@ -72,8 +79,15 @@ class History(keras.callbacks.History, Mapping):
             for i, epoch in enumerate(self.epoch)
         ]
 
+    def _columns(self) -> list[str]:
+        """Training before validation, the loss first; callbacks get their logs sorted by name."""
+        return sorted(
+            self.history,
+            key=lambda name: (name.startswith("val_"), name.removeprefix("val_") != "loss"),
+        )
+
     def __str__(self) -> str:
-        names = ["epoch", *self.history]
+        names = ["epoch", *self._columns()]
         table = [names] + [[_cell(row.get(name)) for name in names] for row in self.rows()]
         widths = [max(len(row[i]) for row in table) for i in range(len(names))]
         lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in table]
@@ -83,7 +97,7 @@ class History(keras.callbacks.History, Mapping):
         return f"<History of {len(self.epoch)} epochs: {', '.join(self.history) or 'empty'}>"
 
     def _repr_html_(self) -> str:
-        names = ["epoch", *self.history]
+        names = ["epoch", *self._columns()]
         head = "".join(f"<th>{name}</th>" for name in names)
         body = "".join(
             "<tr>" + "".join(f"<td>{_cell(row.get(name))}</td>" for name in names) + "</tr>"

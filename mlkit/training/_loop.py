@@ -2,13 +2,12 @@
 
 import time
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from mlkit.training._callbacks import Watchers
+from mlkit.training._plan import Plan
 
 # A block is at most this long, so that a signal, a time limit and the progress line are heard.
 BLOCK_SECONDS = 1.0
@@ -22,29 +21,6 @@ def to_python(logs: dict[str, Any]) -> dict[str, Any]:
     return {name: float(v) if v.ndim == 0 else v for name, v in values.items()}
 
 
-@dataclass
-class Plan:
-    """What the outer loop has to do.
-
-    Args:
-        epochs: number of the last epoch, exclusive.
-        initial_epoch: number of the first epoch.
-        steps: batches an epoch, or None where only the data know.
-        validate: runs a validation and returns its logs, or None.
-        validate_epochs: whether to validate after an epoch (its number from 1).
-        validate_every: updates between validations, in the place of those after epochs; or None.
-        max_updates: where to end in any case, or None.
-    """
-
-    epochs: int
-    initial_epoch: int
-    steps: int | None
-    validate: Callable[[], dict[str, Any]] | None
-    validate_epochs: Callable[[int], bool]
-    validate_every: int | None = None
-    max_updates: int | None = None
-
-
 class Loop:
     """Runs a program block by block, and calls who wants to be called in between.
 
@@ -52,26 +28,14 @@ class Loop:
         plan: what to do.
         program: has `run(epoch, start, stop) -> (logs, steps done)`.
         model: for `stop_training`.
-        callbacks: a `keras.callbacks.CallbackList`.
-        begin_epoch: called before the first step of an epoch, or None.
-        progress: shown the running epoch's logs, or None.
-        to_logs: from what a program reports to Python numbers.
+        watching: the callbacks, the history and the progress line.
+        engine: for the metrics.
     """
 
-    def __init__(
-        self,
-        plan: Plan,
-        program: Any,
-        model: Any,
-        callbacks: Any,
-        begin_epoch: Callable[[], None] | None,
-        progress: Any,
-        to_logs: Callable[[dict[str, Any]], dict[str, Any]],
-    ) -> None:
-        self.to_logs = to_logs
-        self.plan, self.program, self.model = plan, program, model
-        self.callbacks, self.begin_epoch, self.progress = callbacks, begin_epoch, progress
-        self.watchers = Watchers(callbacks.callbacks)
+    def __init__(self, plan: Plan, program: Any, model: Any, watching: Any, engine: Any) -> None:
+        self.plan, self.program, self.model, self.engine = plan, program, model, engine
+        self.callbacks, self.progress = watching.list, watching.progress
+        self.watchers = Watchers(self.callbacks.callbacks)
         self.update = 0
         self.seconds_a_step: float | None = None
         self.val_logs: dict[str, Any] = {}
@@ -90,11 +54,10 @@ class Loop:
         return limit is not None and self.update >= limit
 
     def _run_epoch(self, epoch: int) -> dict[str, Any]:
-        if self.begin_epoch is not None:
-            self.begin_epoch()
+        self.engine.reset_metrics()
         self.callbacks.on_epoch_begin(epoch)
         step, raw = self._run_steps(epoch)
-        logs = self.to_logs(raw)
+        logs = self.engine.to_logs(raw)
         if self.plan.validate is not None:
             if self.plan.validate_every is None and self.plan.validate_epochs(epoch + 1):
                 logs.update(self._validation())
@@ -134,9 +97,9 @@ class Loop:
 
     def _between_blocks(self, epoch: int, step: int, logs: dict[str, Any]) -> None:
         if self.watchers.all:
-            self.watchers.batch_end(step - 1, self.to_logs(logs))
+            self.watchers.batch_end(step - 1, self.engine.to_logs(logs))
         if self.progress is not None and self.progress.live and step != self.plan.steps:
-            self.progress.show(step, self.to_logs(logs))
+            self.progress.show(step, self.engine.to_logs(logs))
         every = self.plan.validate_every
         if every is not None and self.plan.validate is not None and self.update % every == 0:
             self.val_logs = self._validation()

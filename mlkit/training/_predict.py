@@ -11,19 +11,20 @@ from mlkit.training._arrays import Arrays
 from mlkit.training._stream import Stream
 
 
-def predict_arrays(trainer: Any, data: Arrays) -> Any:
+def predict_arrays(engine: Any, data: Arrays) -> Any:
     """All full batches in one compiled loop, and the last one."""
-    key = ("predict", data.batch_size, data.size, trainer._model_signature())
-    if key not in trainer._programs:
-        trainer._programs[key] = tf.function(_all_batches(trainer, data), autograph=False)
-    return keras.tree.map_structure(np.asarray, trainer._programs[key](data.tensors))
+    program = engine.kept(
+        ("predict", data.signature()),
+        lambda: tf.function(_all_batches(engine.steps["predict"], data), autograph=False),
+    )
+    return keras.tree.map_structure(np.asarray, program(data.tensors))
 
 
-def _all_batches(trainer: Any, data: Arrays) -> Any:
+def _all_batches(predict_step: Any, data: Arrays) -> Any:
     size, full, remainder = data.batch_size, data.full, data.remainder
 
     def run(tensors: Any) -> Any:
-        step = tf.function(trainer.predict_step)
+        step = tf.function(predict_step)
         spec = keras.tree.map_structure(
             lambda t: tf.TensorSpec([size, *t.shape[1:]], t.dtype), tensors
         )
@@ -48,12 +49,13 @@ def _all_batches(trainer: Any, data: Arrays) -> Any:
     return run
 
 
-def predict_stream(trainer: Any, data: Stream) -> Any:
+def predict_stream(engine: Any, data: Stream) -> Any:
     """Batch by batch."""
-    key = ("predict", repr(data.element_spec), trainer._model_signature())
-    if key not in trainer._programs:
-        trainer._programs[key] = tf.function(trainer.predict_step, reduce_retracing=True)
-    step, batches = trainer._programs[key], data.dataset
+    step = engine.kept(
+        ("predict", data.signature()),
+        lambda: tf.function(engine.steps["predict"], reduce_retracing=True),
+    )
+    batches = data.dataset
     if data.steps is not None:
         batches = batches.take(data.steps)
     outputs = [keras.tree.map_structure(np.asarray, step(batch)) for batch in batches]

@@ -125,6 +125,16 @@ def _endless(nest: Any, batch_size: int, steps: int, shuffle: bool, seed: int) -
     return Stream(dataset.batch(batch_size).repeat(), steps=steps)
 
 
+def validation_source(data: Any, batch_size: int | None, steps: int | None) -> Source | None:
+    """What to validate on, from `validation_data`."""
+    if data is None:
+        return None
+    if not isinstance(data, (list, tuple)):
+        return source(data, steps=steps)
+    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(tuple(data))
+    return source(x, y, sample_weight, batch_size=batch_size, steps=steps)
+
+
 def split_validation(
     x: Any, y: Any, sample_weight: Any, validation_split: float
 ) -> tuple[tuple[Any, Any, Any], tuple[Any, ...]]:

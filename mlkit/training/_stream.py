@@ -122,6 +122,10 @@ class Stream:
         self._source = source if steps is not None else source.repeat()
         self._iterator: Any = None
 
+    def signature(self) -> Any:
+        """What a traced program depends on."""
+        return repr(self.element_spec), self.marked
+
     @property
     def iterator(self) -> Any:
         """The one iterator; its position is the position in the data."""

@@ -19,7 +19,7 @@ class StreamProgram:
     """
 
     def __init__(self, job: Job, stream: Stream, name: str, xla: bool) -> None:
-        self.job, self.stream, self.name, self.xla = job, stream, name, xla
+        self.job, self.data, self.name, self.xla = job, stream, name, xla
         eager = name == "eager"
         self._step = job.step if eager else tf.function(job.step, jit_compile=xla or None)
         self._block = tf.function(self._run_block, autograph=False)
@@ -37,13 +37,13 @@ class StreamProgram:
         """
         if self.name == "fused":
             limit = tf.constant(2**30 if stop is None else stop)
-            reached, logs = self._block(self.stream.iterator, tf.constant(start), limit)
+            reached, logs = self._block(self.data.iterator, tf.constant(start), limit)
             return logs, int(reached) - start
         logs: Logs = {}
         i = start
         while stop is None or i < stop:
-            batch = next(self.stream.iterator)
-            if self.stream.marked:
+            batch = next(self.data.iterator)
+            if self.data.marked:
                 batch, more = batch
                 if not bool(more):
                     break
@@ -60,7 +60,7 @@ class StreamProgram:
 
     def _run_block(self, iterator: Any, start: Any, stop: Any) -> tuple[Any, Logs]:
         self.job.enter(start)
-        marked = self.stream.marked
+        marked = self.data.marked
         spec = iterator.element_spec[0] if marked else iterator.element_spec
         step, zeros = traced(self._step, spec)
 

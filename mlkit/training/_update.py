@@ -30,12 +30,13 @@ def value_and_grad(
     optimizer: keras.Optimizer | None = None,
     share: Callable[[Any, Any], Tensor] | None = None,
 ) -> tuple[Tensor, Gradients]:
-    """The loss of a batch and its gradients, computed in `accumulate` parts of the batch.
+    """The loss of a batch and its gradients, in one part or several.
 
-    The parts run one after the other, so that the memory of activations is that of one part. With a
-    loss that is a mean over examples, the result is that of the whole batch in one part, up to
-    rounding, also where the batch does not divide. What depends on the batch otherwise (the
-    statistics of batch normalisation, dropout masks) is that of the parts.
+    The batch is cut into `accumulate` parts. They run one after the other, so that the memory of
+    activations is that of one part. With a loss that is a mean over examples, the result is that
+    of the whole batch in one part, up to rounding, also where the batch does not divide. What
+    depends on the batch otherwise (the statistics of batch normalisation, dropout masks) is that
+    of the parts.
 
     Args:
         loss_fn: from a batch (or a part of it) to its scalar loss: the mean over its examples.
@@ -149,8 +150,7 @@ def apply_gradients(
             their true size, and a step with a gradient that is not finite is skipped.
         gradients: one for each variable, or None.
         variables: the variables.
-        transforms: functions `(gradients, variables) -> gradients`, such as those of
-            `mlkit.gradients`, in order.
+        transforms: functions `(gradients, variables) -> gradients`, in order.
 
     Example:
         >>> import keras
