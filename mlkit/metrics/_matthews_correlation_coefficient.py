@@ -2,12 +2,11 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
-from mlkit._core.checks import check_integer, check_number
 from mlkit._core.registry import register
 from mlkit._core.types import Config, Tensor
+from mlkit.metrics._confusion_metric import ConfusionMetric
 from mlkit.ops._confusion_matrix import confusion_matrix
 
 
@@ -78,7 +77,7 @@ def matthews_correlation_coefficient(
 
 
 @register
-class MatthewsCorrelationCoefficient(keras.Metric):
+class MatthewsCorrelationCoefficient(ConfusionMetric):
     """Correlation of true and predicted classes over all batches.
 
     See `mlkit.metrics.matthews_correlation_coefficient`. The counts are summed in float64, so that
@@ -92,7 +91,8 @@ class MatthewsCorrelationCoefficient(keras.Metric):
         **kwargs: as for `keras.metrics.Metric`.
 
     Raises:
-        ValueError: an argument out of its range.
+        ValueError: an argument out of its range; shapes that do not match; outside XLA also a class
+            out of range or NaN in the predictions. Under XLA the result is then NaN.
         TypeError: an argument of a wrong type.
 
     Example:
@@ -118,36 +118,12 @@ class MatthewsCorrelationCoefficient(keras.Metric):
         threshold: float = 0.5,
         **kwargs: Any,
     ) -> None:
-        super().__init__(name=name, dtype=dtype, **kwargs)
-        check_integer("num_classes", num_classes, low=2)
-        check_number("threshold", threshold)
-        self.num_classes = num_classes
-        self.threshold = threshold
-        # In float32 a count stands still from 16,777,216 on, which masks of pixels soon reach.
-        self.counts = self.add_weight(
-            shape=(num_classes, num_classes), initializer="zeros", dtype="float64", name="counts"
-        )
-
-    def update_state(
-        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
-    ) -> None:
-        self.counts.assign_add(
-            confusion_matrix(
-                y_true,
-                y_pred,
-                self.num_classes,
-                sample_weight,
-                threshold=self.threshold,
-                dtype="float64",
-            )
-        )
+        super().__init__(num_classes, threshold=threshold, name=name, dtype=dtype, **kwargs)
 
     def result(self) -> Tensor:
-        return ops.cast(_coefficient(ops.convert_to_tensor(self.counts)), self.dtype)
+        return self._cast(_coefficient(ops.convert_to_tensor(self.counts)))
 
     def get_config(self) -> Config:
-        return {
-            **super().get_config(),
-            "num_classes": self.num_classes,
-            "threshold": self.threshold,
-        }
+        config = super().get_config()
+        del config["ignore_class"]
+        return config

@@ -72,10 +72,10 @@ def test_no_data_gives_zero():
     assert float(MatthewsCorrelationCoefficient(3).result()) == 0.0
 
 
-def test_unknown_class_gives_nan():
-    metric = MatthewsCorrelationCoefficient(2)
-    metric.update_state([0, 2], [0.1, 0.9])
-    assert np.isnan(metric.result())
+def test_unknown_class_gives_nan_from_the_function_and_an_error_from_the_metric():
+    assert np.isnan(matthews_correlation_coefficient([0, 2], [0.1, 0.9], 2))
+    with pytest.raises(ValueError, match=r"Classes must be whole numbers in \[0, 2\)"):
+        MatthewsCorrelationCoefficient(2).update_state([0, 2], [0.1, 0.9])
 
 
 @pytest.mark.parametrize(

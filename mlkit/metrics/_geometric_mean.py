@@ -1,0 +1,62 @@
+"""Weighted geometric mean of values."""
+
+from typing import Any
+
+from keras import ops
+
+from mlkit._core.registry import register
+from mlkit._core.types import Tensor
+from mlkit.metrics._inputs import example_weights, poisoned
+from mlkit.metrics._streaming import Streaming, ratio
+
+
+@register
+class GeometricMean(Streaming):
+    """Weighted geometric mean of values.
+
+    exp(Σ w log v / Σ w): the mean for factors and ratios. A value of 0 makes it 0.
+
+    Called as `keras.metrics.Mean` is: `update_state(values, sample_weight)`.
+
+    Args:
+        name: of the metric. Default `"geometric_mean"`.
+        dtype: of the result. Default float32.
+        **kwargs: as for `keras.Metric`.
+
+    Raises:
+        ValueError: weights of another shape than the values; outside XLA also values that are
+            negative or NaN. Under XLA the result is then NaN.
+
+    Example:
+        >>> import mlkit as mk
+        >>> metric = mk.metrics.GeometricMean()
+        >>> metric.update_state([1.0, 10.0, 100.0])
+        >>> round(float(metric.result()), 4)
+        10.0
+
+    Reference:
+        Virtanen et al., 2020, https://doi.org/10.1038/s41592-019-0686-2:
+        `scipy.stats.gmean`.
+        Differs from TensorFlow Addons in refusing negative values, in NaN before the first value,
+        and in `(N, 1)` weights.
+    """
+
+    def __init__(self, name: str = "geometric_mean", dtype: Any = None, **kwargs: Any) -> None:
+        super().__init__(name=name, dtype=dtype, **kwargs)
+        self.total = self.add_sum("total")
+        self.weight = self.add_sum("weight")
+
+    def update_state(self, values: Tensor, sample_weight: Tensor | None = None) -> None:
+        values = ops.convert_to_tensor(values)
+        weight = example_weights(sample_weight, values)
+        values = ops.reshape(ops.cast(values, "float64"), (-1,))
+        absent = weight == 0
+        bad = ops.logical_not(ops.logical_or(values >= 0.0, absent))
+        poison = poisoned(bad, "`values` must be 0 or more where the weight is not 0.")
+        values = ops.where(absent, ops.ones_like(values), values)
+        self.total.assign_add(ops.sum(weight * ops.log(values)) + poison)
+        self.weight.assign_add(ops.sum(weight))
+
+    def result(self) -> Tensor:
+        mean = ratio(ops.convert_to_tensor(self.total), self.weight)
+        return self._cast(ops.exp(mean))
