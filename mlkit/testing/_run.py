@@ -171,8 +171,8 @@ def check_metric(
         >>> import keras, numpy as np, mlkit as mk
         >>> mk.testing.check_metric(
         ...     keras.metrics.MeanAbsoluteError,
-        ...     y_true=np.arange(12.0),
-        ...     y_pred=np.zeros(12),
+        ...     y_true=np.arange(12.0)[:, None],
+        ...     y_pred=np.zeros((12, 1)),
         ...     verbose=False,
         ... ).ok
         True
