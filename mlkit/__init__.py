@@ -4,7 +4,8 @@
 
     (x, y), (x_test, y_test) = mk.data.load("digits")
     model = mk.Sequential([mk.Input((8, 8, 1)), mk.layers.Flatten(), mk.layers.Dense(10)])
-    model.compile("adam", mk.losses.SparseCategoricalCrossentropy(from_logits=True), ["accuracy"])
+    loss = mk.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss, metrics=["accuracy"])
     history = mk.fit(model, x, y, epochs=10, validation_data=(x_test, y_test))
 
 The packages, in the order in which data passes through them: `data`, `layers`, `models`, `losses`,
@@ -78,7 +79,5 @@ from mlkit import losses as losses  # noqa: E402
 from mlkit import metrics as metrics  # noqa: E402
 from mlkit import optimizers as optimizers  # noqa: E402
 from mlkit import callbacks as callbacks  # noqa: E402
-from mlkit import training as training  # noqa: E402
-from mlkit.training import Trainer as Trainer, fit as fit  # noqa: E402
 from mlkit import export as export  # noqa: E402
 from mlkit import testing as testing  # noqa: E402

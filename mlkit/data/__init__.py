@@ -2,6 +2,7 @@
 
 import tensorflow as _tf
 
+from mlkit.data._load import load as load
 from mlkit.data._memory import fits_in_memory as fits_in_memory
 from mlkit.data._overlap import overlap as overlap
 from mlkit.data._pipeline import Pipeline as Pipeline
@@ -13,11 +14,10 @@ from mlkit.data._split import split as split
 
 # `from tensorflow.data import *` runs, but editors complete nothing after it.
 AUTOTUNE = _tf.data.AUTOTUNE
-INFINITE_CARDINALITY = _tf.data.INFINITE_CARDINALITY
-UNKNOWN_CARDINALITY = _tf.data.UNKNOWN_CARDINALITY
 Dataset = _tf.data.Dataset
 DatasetSpec = _tf.data.DatasetSpec
 FixedLengthRecordDataset = _tf.data.FixedLengthRecordDataset
+INFINITE_CARDINALITY = _tf.data.INFINITE_CARDINALITY
 Iterator = _tf.data.Iterator
 IteratorSpec = _tf.data.IteratorSpec
 NumpyIterator = _tf.data.NumpyIterator
@@ -25,4 +25,5 @@ Options = _tf.data.Options
 TFRecordDataset = _tf.data.TFRecordDataset
 TextLineDataset = _tf.data.TextLineDataset
 ThreadingOptions = _tf.data.ThreadingOptions
+UNKNOWN_CARDINALITY = _tf.data.UNKNOWN_CARDINALITY
 experimental = _tf.data.experimental

@@ -12,19 +12,16 @@ from mlkit.ops._confusion_matrix import confusion_matrix
 
 def _coefficient(counts: Tensor) -> Tensor:
     """The coefficient of a float64 confusion matrix."""
-    total = ops.sum(counts)
-    true = ops.divide_no_nan(ops.sum(counts, axis=1), total)
-    predicted = ops.divide_no_nan(ops.sum(counts, axis=0), total)
-    covariance = ops.divide_no_nan(ops.trace(counts), total) - ops.sum(true * predicted)
-    spread = _spread(true) * _spread(predicted)
+    true, predicted = _shares(ops.sum(counts, axis=1)), _shares(ops.sum(counts, axis=0))
+    agreed = ops.divide_no_nan(ops.trace(counts), ops.sum(counts))
+    covariance = agreed - ops.sum(true * predicted)
+    spread = ops.sum(true * (1 - true)) * ops.sum(predicted * (1 - predicted))
     return ops.divide_no_nan(covariance, ops.sqrt(spread))
 
 
-def _spread(shares: Tensor) -> Tensor:
-    """Sum of the variances of the classes' indicators."""
-    spread = ops.sum(shares * (1 - shares))
-    # With one class only, fractional weights leave a rounding error where there is nothing.
-    return ops.where(spread < 1e-15, ops.zeros_like(spread), spread)
+def _shares(counts: Tensor) -> Tensor:
+    """Parts of the whole. Of a single class it is exactly 1, so that its spread is exactly 0."""
+    return ops.divide_no_nan(counts, ops.sum(counts))
 
 
 def matthews_correlation_coefficient(

@@ -97,6 +97,13 @@ def test_hard_wrong_logits_keep_their_slope():
     np.testing.assert_allclose(tape.gradient(loss, z), [[0.5, -0.5]], rtol=1e-6)
 
 
+@pytest.mark.parametrize("logit", [-30.0, -12.0, 12.0, 30.0])
+def test_easy_logits_keep_their_digits(logit):
+    y_true, y_pred = [[float(logit > 0)]], np.array([[logit]], "float32")
+    ours = sigmoid_focal_crossentropy(y_true, y_pred, gamma=0.5, from_logits=True)
+    np.testing.assert_allclose(ours, focal_numpy(y_true, y_pred, gamma=0.5), rtol=1e-5)
+
+
 def test_integer_labels_and_a_missing_axis():
     loss = SigmoidFocalCrossEntropy(from_logits=True)
     z = np.array([[0.3], [-2.0], [1.0]], "float32")

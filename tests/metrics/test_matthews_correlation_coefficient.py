@@ -64,8 +64,15 @@ def test_rare_class_keeps_its_digits():
 )
 def test_a_single_class_gives_zero(y_true, y_pred):
     assert float(matthews_correlation_coefficient(y_true, y_pred, 2)) == 0.0
-    weight = np.full(len(y_true), 1 / 3)
-    assert float(matthews_correlation_coefficient(y_true, y_pred, 2, weight)) == 0.0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_single_class_with_fractional_weights_gives_zero(seed):
+    rng = np.random.default_rng(seed)
+    scores, weight = rng.normal(size=(60, 10)), rng.uniform(size=60)
+    assert float(matthews_correlation_coefficient(np.full(60, 3), scores, 10, weight)) == 0.0
+    classes, always = rng.integers(0, 10, 60), np.tile(np.eye(10)[7], (60, 1))
+    assert float(matthews_correlation_coefficient(classes, always, 10, weight)) == 0.0
 
 
 def test_no_data_gives_zero():
