@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from mlkit.testing._report import CheckFailed, NotApplicable, NotRun, Result
 from mlkit.testing._spec import Spec
@@ -70,13 +71,17 @@ _WHERE = "The last lines of `what` say where in your code it was raised."
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")  # Keras colours what it raises
 
 
+def message(error: BaseException) -> str:
+    """What an error says, without colours and at a bearable length."""
+    return _ANSI.sub("", str(error)).strip()[:1500]
+
+
 def _told(error: Exception) -> str:
     """Type, message and the innermost frame outside the libraries."""
     frames = traceback.extract_tb(error.__traceback__)
     libraries = ("site-packages", "dist-packages", "mlkit/testing", "mlkit\\testing", "<")
     own = [f for f in frames if not any(part in f.filename for part in libraries)]
-    message = _ANSI.sub("", str(error)).strip()
-    told = f"raised {type(error).__name__}: {message[:1500]}"
+    told = f"raised {type(error).__name__}: {message(error)}"
     if own:
         told += f"\nat {own[-1].filename}:{own[-1].lineno}: {own[-1].line}"
     return told
@@ -86,15 +91,20 @@ def _told(error: Exception) -> str:
 def _own_world() -> Iterator[None]:
     """Seeds fixed and the policy float32 inside; the caller's policy and random state after it.
 
-    TensorFlow's global seed has no getter and stays set.
+    TensorFlow's global seed has no getter and stays set. Its warning of retracing is silenced: it
+    counts the checks of all parts as one function.
     """
+    logger = tf.get_logger()
+    level = logger.level
     state, np_state = random.getstate(), np.random.get_state()  # noqa: NPY002 (the global one)
     policy = keras.config.dtype_policy()
     try:
+        logger.setLevel("ERROR")
         keras.utils.set_random_seed(0)
         keras.config.set_dtype_policy("float32")
         yield
     finally:
+        logger.setLevel(level)
         keras.config.set_dtype_policy(policy)
         random.setstate(state)
         np.random.set_state(np_state)  # noqa: NPY002

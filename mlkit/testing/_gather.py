@@ -51,11 +51,14 @@ def _import(path: Path, root: Path) -> ModuleType:
         raise ImportError(f"Python cannot import {path}")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and Keras look their module up by name
+    sys.path.insert(0, str(root))  # where test files find what they share
     try:
         spec.loader.exec_module(module)
     except BaseException:
         del sys.modules[name]
         raise
+    finally:
+        sys.path.remove(str(root))
     return module
 
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mlkit.testing._check import check
+from mlkit.testing._check import check, message
 from mlkit.testing._layer_data import call, is_float
 from mlkit.testing._layer_live import gradients_of, live, restored
 from mlkit.testing._report import CheckFailed, NotApplicable
@@ -73,7 +73,7 @@ def xla(spec: LayerSpec) -> None:
             inference, found = both(_tensors(it.data))
         except Exception as error:
             raise CheckFailed(
-                f"XLA does not compile it: {type(error).__name__}: {str(error).strip()[:600]}",
+                f"XLA does not compile it: {type(error).__name__}: {message(error)}",
                 why='compile(jit_compile=True), the default "auto" on a GPU, fails on any model '
                 "with this layer.",
                 mend="Sizes must be known when it is compiled: keras.ops.where in place of "

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from mlkit.testing._check import check
+from mlkit.testing._check import check, message
 from mlkit.testing._layer_data import call, example, is_float
 from mlkit.testing._layer_live import live, restored
 from mlkit.testing._report import CheckFailed, NotApplicable, NotRun
@@ -48,38 +48,59 @@ class _ReadMask(keras.Layer):
         return inputs
 
 
-def _maskable(leaf: np.ndarray) -> bool:
+def _maskable(spec: LayerSpec, leaf: np.ndarray) -> bool:
     """Sequences: (batch, steps, features...), or (batch, steps) of integers."""
-    return leaf.ndim >= (3 if is_float(leaf) else 2) and leaf.shape[1] > 1
+    rank = max(3 if is_float(leaf) else 2, 1 + max(spec.mask_axes))
+    return leaf.ndim >= rank and all(leaf.shape[axis] > 1 for axis in spec.mask_axes)
 
 
-def _padding_right(shape: tuple[int, int]) -> np.ndarray:
-    lengths = np.where(np.arange(shape[0]) % 2 == 0, (shape[1] + 1) // 2, shape[1])
-    return np.arange(shape[1]) < lengths[:, None]
+Pattern = Callable[[int, int], np.ndarray]  # (batch, steps) -> bool, True where valid
 
 
-def _padding_left(shape: tuple[int, int]) -> np.ndarray:
-    return _padding_right(shape)[:, ::-1]
+def _padding_right(batch: int, steps: int) -> np.ndarray:
+    lengths = np.where(np.arange(batch) % 2 == 0, (steps + 1) // 2, steps)
+    return np.arange(steps) < lengths[:, None]
 
 
-def _first_row_masked(shape: tuple[int, int]) -> np.ndarray:
-    return np.repeat(np.arange(shape[0])[:, None] > 0, shape[1], axis=1)
+def _padding_left(batch: int, steps: int) -> np.ndarray:
+    return _padding_right(batch, steps)[:, ::-1]
+
+
+def _first_row_masked(batch: int, steps: int) -> np.ndarray:
+    return np.repeat(np.arange(batch)[:, None] > 0, steps, axis=1)
+
+
+def _mask(spec: LayerSpec, leaf: np.ndarray, pattern: Pattern) -> np.ndarray:
+    """The mask of an input: the pattern over the first of its masked axes."""
+    sizes = [leaf.shape[axis] for axis in spec.mask_axes]
+    mask = pattern(leaf.shape[0], sizes[0])
+    mask = mask.reshape(mask.shape + (1,) * (len(sizes) - 1))
+    return np.ascontiguousarray(np.broadcast_to(mask, (leaf.shape[0], *sizes)))
+
+
+def _over(spec: LayerSpec, leaf: np.ndarray, pattern: Pattern) -> np.ndarray:
+    """The mask as it stands over every entry of the input."""
+    axes = (0, *spec.mask_axes)
+    shape = [n if axis in axes else 1 for axis, n in enumerate(leaf.shape)]
+    return np.broadcast_to(_mask(spec, leaf, pattern).reshape(shape), leaf.shape)
 
 
 def _masked_call(
-    spec: LayerSpec, data: Any, pattern: Callable[..., np.ndarray], training: bool = False
+    spec: LayerSpec, data: Any, pattern: Pattern, training: bool = False
 ) -> list[tuple[np.ndarray, np.ndarray | None]]:
     """Each output with its mask, for inputs that carry one."""
 
     def give(leaf: np.ndarray) -> Any:
-        return _GiveMask()((leaf, pattern(leaf.shape[:2]))) if _maskable(leaf) else leaf
+        if not _maskable(spec, leaf):
+            return leaf
+        return _GiveMask()((leaf, _mask(spec, leaf, pattern)))
 
     layer = live(spec).layer
     with restored(layer):
         try:
             outputs = call(spec, layer, tree.map_structure(give, data), training=training)
         except Exception as error:
-            raise _Refused(str(error)) from error
+            raise _Refused(message(error)) from error
     found = []
     for leaf in tree.flatten(outputs):
         reader = _ReadMask()
@@ -95,24 +116,23 @@ def _takes_masks(spec: LayerSpec) -> Any:
     in_call = any("mask" in name for name in inspect.signature(spec.cls.call).parameters)
     if not it.layer.supports_masking and not in_call:
         raise NotApplicable("supports_masking is False")
-    if not any(_maskable(leaf) for leaf in tree.flatten(it.data)):
+    if not any(_maskable(spec, leaf) for leaf in tree.flatten(it.data)):
         raise NotApplicable("no input is a sequence: (batch, steps, features)")
     return it.data
 
 
-def _other_padding(spec: LayerSpec, data: Any, pattern: Callable[..., np.ndarray]) -> Any:
+def _other_padding(spec: LayerSpec, data: Any, pattern: Pattern) -> Any:
     """The same batch with something else where it is masked."""
     other = example(spec, seed=1) if callable(spec.inputs) else None
     others = iter(tree.flatten(other)) if other is not None else None
 
     def change(leaf: np.ndarray) -> np.ndarray:
-        fill = next(others) if others is not None else np.roll(leaf, 1, axis=1)
-        if not _maskable(leaf):
+        fill = next(others) if others is not None else np.roll(leaf, 1, axis=spec.mask_axes[0])
+        if not _maskable(spec, leaf):
             return leaf
         if spec.inputs is None:
             fill = 100.0 * fill + 7.0
-        valid = pattern(leaf.shape[:2]).reshape(leaf.shape[:2] + (1,) * (leaf.ndim - 2))
-        return np.where(valid, leaf, fill).astype(leaf.dtype)
+        return np.where(_over(spec, leaf, pattern), leaf, fill).astype(leaf.dtype)
 
     return tree.map_structure(change, data)
 
@@ -145,14 +165,14 @@ def masking_left(spec: LayerSpec) -> None:
     _must_ignore(spec, _padding_left, "at the beginning")
 
 
-def _must_ignore(spec: LayerSpec, pattern: Callable[..., np.ndarray], where: str) -> None:
+def _must_ignore(spec: LayerSpec, pattern: Pattern, where: str) -> None:
     data = _takes_masks(spec)
     changed = _other_padding(spec, data, pattern)
     for training in (False,) if spec.stochastic else (False, True):
         before = _masked_call(spec, data, pattern, training)
         after = _masked_call(spec, changed, pattern, training)
         for (a, mask), (b, _) in zip(before, after, strict=True):
-            leak = _leak(a, b, mask, data, pattern)
+            leak = _leak(a, b, _valid(spec, a, mask, data, pattern))
             if leak:
                 raise CheckFailed(
                     f"other padding {where} changes valid outputs by {leak:.3g} "
@@ -165,30 +185,35 @@ def _must_ignore(spec: LayerSpec, pattern: Callable[..., np.ndarray], where: str
                 )
 
 
-def _leak(a: np.ndarray, b: np.ndarray, mask: Any, data: Any, pattern: Any) -> float:
-    """The largest change where the output is valid: by its mask, by the input's, or everywhere."""
-    if a.dtype.kind not in "fiu":
-        a, b = a.astype(np.float64), b.astype(np.float64)
+def _leak(a: np.ndarray, b: np.ndarray, valid: np.ndarray | None) -> float:
+    """The largest change where the output is valid, if it is more than rounding."""
     change = np.abs(a.astype(np.float64) - b.astype(np.float64))
     change = np.where(np.isnan(change), np.inf, change)
-    if mask is None:
-        first = next(leaf for leaf in tree.flatten(data) if _maskable(leaf))
-        if change.shape[:2] == first.shape[:2]:
-            mask = pattern(first.shape[:2])
-    if mask is not None and mask.ndim <= change.ndim and change.shape[: mask.ndim] == mask.shape:
-        change = change[mask]
-    largest = float(np.max(change, initial=0.0))
+    largest = float(np.max(change[valid] if valid is not None else change, initial=0.0))
     return largest if largest > 1e-4 * max(1.0, float(np.max(np.abs(a), initial=0.0))) else 0.0
+
+
+def _valid(
+    spec: LayerSpec, output: np.ndarray, mask: np.ndarray | None, data: Any, pattern: Pattern
+) -> np.ndarray | None:
+    """Where an output is valid: by its own mask, or by that of an input that it matches."""
+    first = next(leaf for leaf in tree.flatten(data) if _maskable(spec, leaf))
+    if output.shape == first.shape:
+        return _over(spec, first, pattern)
+    if mask is None:
+        mask = _mask(spec, first, pattern)
+    return mask if output.shape[: mask.ndim] == mask.shape else None
 
 
 @check("layer")
 def mask_propagation(spec: LayerSpec) -> None:
     """A layer that keeps the steps of its input passes their mask on."""
     data = _takes_masks(spec)
-    flat = [leaf for leaf in tree.flatten(data) if _maskable(leaf)]
-    wanted = _padding_right(flat[0].shape[:2])
+    flat = [leaf for leaf in tree.flatten(data) if _maskable(spec, leaf)]
+    wanted = _mask(spec, flat[0], _padding_right)
     for output, mask in _masked_call(spec, data, _padding_right):
-        if output.shape[:2] != wanted.shape or output.ndim < 2:
+        kept = tuple(output.shape[axis] for axis in (0, *spec.mask_axes) if axis < output.ndim)
+        if kept != wanted.shape:
             continue
         if mask is None or not np.array_equal(mask, wanted):
             raise CheckFailed(

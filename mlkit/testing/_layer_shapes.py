@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from mlkit.testing._check import check
+from mlkit.testing._check import check, message
 from mlkit.testing._layer_data import (
     by_keyword,
     call,
@@ -95,7 +95,8 @@ def dynamic_shapes(spec: LayerSpec) -> None:
         model = model_of(spec, it.layer, it.data, unknown)
     except Exception as error:
         raise CheckFailed(
-            f"with axes {list(unknown)} unknown the layer raised {type(error).__name__}: {error}",
+            f"with axes {list(unknown)} unknown the layer raised {type(error).__name__}: "
+            f"{message(error)}",
             why="A model is built before its first batch, whose size is not known then.",
             mend="Use `keras.ops.shape(x)[0]` or -1 in a reshape for sizes that may be unknown.",
         ) from error

@@ -82,6 +82,8 @@ class LayerSpec(Spec):
         trains: whether the layer has trainable weights.
         integer_inputs: inputs are integers: no gradient with respect to them is asked for.
         dynamic_axes: axes beside the batch that the layer lets be unknown, such as `(1,)` for time.
+        mask_axes: axes of the input that a mask covers beside the batch: `(1,)` for sequences,
+            `(2,)` for sequences with channels first, `(1, 2)` for images.
     """
 
     kind: ClassVar[str] = "layer"
@@ -93,6 +95,7 @@ class LayerSpec(Spec):
     trains: bool = False
     integer_inputs: bool = False
     dynamic_axes: Sequence[int] = ()
+    mask_axes: Sequence[int] = (1,)
 
 
 @dataclass(frozen=True)
