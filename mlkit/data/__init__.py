@@ -8,6 +8,8 @@ from mlkit.data._overlap import overlap as overlap
 from mlkit.data._pipeline import Pipeline as Pipeline
 from mlkit.data._pipeline import pipeline as pipeline
 from mlkit.data._random import keys as keys
+from mlkit.data._records import read_records as read_records
+from mlkit.data._records import write_records as write_records
 from mlkit.data._resumable import check_resumable as check_resumable
 from mlkit.data._shuffle import epoch_order as epoch_order
 from mlkit.data._split import split as split
