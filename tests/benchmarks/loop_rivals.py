@@ -1,5 +1,6 @@
 """Others' loops on the same models: each returns a function that runs one epoch."""
 
+import itertools
 import os
 from collections.abc import Callable
 from typing import Any
@@ -114,7 +115,7 @@ def _torch_model(setting: Setting) -> Any:
     if key == "MLP":
         widths = [int(n) for n in setting.name.split()[1].strip(",").split("-")]
         parts: list[Any] = []
-        for a, b in zip(widths, widths[1:], strict=False):
+        for a, b in itertools.pairwise(widths):
             parts += [nn.Linear(a, b), nn.ReLU()]
         return nn.Sequential(*parts[:-1])
     if key == "CNN":
@@ -199,7 +200,7 @@ def jax_scan(setting: Setting, x: Any, y: Any) -> Epoch:
     rng = np.random.default_rng(0)
     params = [
         (jnp.asarray(rng.normal(0, a**-0.5, (a, b)), jnp.float32), jnp.zeros(b))
-        for a, b in zip(widths, widths[1:], strict=False)
+        for a, b in itertools.pairwise(widths)
     ]
     zeros = jax.tree.map(jnp.zeros_like, params)
     size, count = setting.batch, len(x) // setting.batch
