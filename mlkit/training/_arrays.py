@@ -1,0 +1,103 @@
+"""Training data that are all in memory, in an order by seed and epoch."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mlkit._core.types import Tensor
+
+
+def as_array(value: Any, name: str) -> np.ndarray | tf.Tensor:
+    """One array as Keras takes it: floats in `floatx`, anything with `to_numpy` converted."""
+    if isinstance(value, keras.KerasTensor):
+        raise TypeError(f"`{name}` must hold data. Received a symbolic tensor: {value}")
+    if not isinstance(value, tf.Tensor):
+        value = value.to_numpy() if hasattr(value, "to_numpy") else np.asarray(value)
+        if value.dtype == object:
+            raise TypeError(
+                f"`{name}` must be a rectangular array of numbers or strings. Received an array of "
+                f"Python objects of shape {value.shape}: pad it, or give a tf.data.Dataset."
+            )
+    if value.dtype in (np.float64, tf.float64, np.float16, tf.float16) and (
+        value.dtype != keras.config.floatx()
+    ):
+        floatx = keras.config.floatx()
+        value = tf.cast(value, floatx) if isinstance(value, tf.Tensor) else value.astype(floatx)
+    return value
+
+
+def convert(nest: Any, name: str) -> Any:
+    """A nest of arrays. Lists of arrays are structure; a list of numbers is one array."""
+    if isinstance(nest, dict):
+        return {key: convert(value, f"{name}[{key!r}]") for key, value in nest.items()}
+    if isinstance(nest, (list, tuple)) and nest and hasattr(nest[0], "shape"):
+        return type(nest)(convert(value, f"{name}[{i}]") for i, value in enumerate(nest))
+    return None if nest is None else as_array(nest, name)
+
+
+def length(nest: Any) -> int:
+    """The one length of all arrays of a nest.
+
+    Raises:
+        ValueError: they differ, there is none, or it is 0.
+    """
+    flat = [leaf for leaf in keras.tree.flatten(nest) if leaf is not None]
+    if any(len(leaf.shape) == 0 for leaf in flat):
+        raise ValueError("Training data need a first axis of examples. Received a scalar.")
+    sizes = [int(leaf.shape[0]) for leaf in flat]
+    if len(set(sizes)) != 1:
+        raise ValueError(
+            "`x`, `y` and `sample_weight` must have the same length. "
+            f"Received arrays of lengths {sizes}."
+        )
+    if sizes[0] == 0:
+        raise ValueError("The training data are empty: their length is 0.")
+    return sizes[0]
+
+
+class Arrays:
+    """A nest of arrays, cut into batches in an order that depends on the seed and the epoch alone.
+
+    Args:
+        nest: `(x,)`, `(x, y)` or `(x, y, sample_weight)` of arrays with one length.
+        batch_size: examples a batch; the last one of an epoch may be smaller.
+        shuffle: whether each epoch has an order of its own.
+        seed: of the orders.
+    """
+
+    def __init__(self, nest: Any, *, batch_size: int, shuffle: bool, seed: int) -> None:
+        self.size = length(nest)
+        self.batch_size = min(batch_size, self.size)
+        self.shuffle = shuffle
+        self.seed = seed
+        # On the host's memory once: every program reads the same tensors.
+        self.tensors = keras.tree.map_structure(tf.convert_to_tensor, nest)
+        self.full, self.remainder = divmod(self.size, self.batch_size)
+
+    @property
+    def steps(self) -> int:
+        """Batches an epoch, the ragged one included."""
+        return self.full + (self.remainder > 0)
+
+    @property
+    def nbytes(self) -> int:
+        return sum(t.shape.num_elements() * t.dtype.size for t in tf.nest.flatten(self.tensors))
+
+    def signature(self) -> Any:
+        """What a traced program depends on."""
+        specs = keras.tree.map_structure(lambda t: (tuple(t.shape), t.dtype.name), self.tensors)
+        return repr(specs), self.batch_size, self.shuffle
+
+    def order(self, key: Tensor) -> Tensor:
+        """The positions of an epoch's examples, shape (size,): a permutation of (seed, epoch)."""
+        positions = tf.range(self.size, dtype=tf.int32)
+        if not self.shuffle:
+            return positions
+        # The algorithm is named, or another device would draw another order.
+        return tf.random.experimental.stateless_shuffle(positions, key, alg="philox")
+
+    def head(self, count: int) -> Any:
+        """The first examples as they lie, for building and checking."""
+        return keras.tree.map_structure(lambda t: t[: min(count, self.batch_size)], self.tensors)

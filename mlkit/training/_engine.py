@@ -1,0 +1,120 @@
+"""The inside of the trainer: programs, kept from call to call, and what goes around them."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from mlkit.training._array_program import ArrayProgram
+from mlkit.training._arrays import Arrays
+from mlkit.training._callbacks import stops_on_nonfinite
+from mlkit.training._loop import to_python
+from mlkit.training._model_step import ModelStep
+from mlkit.training._programs import Job, Logs
+from mlkit.training._sources import Source
+from mlkit.training._stream_program import StreamProgram
+
+Step = Callable[[Any], Logs]
+
+
+class Engine:
+    """Makes and keeps the programs of one trainer.
+
+    Args:
+        model: the model.
+        steps: the step of each kind: `"train"`, `"test"`, `"predict"`.
+        execution: the program asked for, or `"auto"`.
+    """
+
+    def __init__(self, model: keras.Model, steps: dict[str, Step], execution: str) -> None:
+        self.model, self.steps, self.execution = model, steps, execution
+        self.model_step = ModelStep(model)
+        self._programs: dict[Any, Any] = {}
+        self._log_order: dict[str, int] = {}
+
+    def kept(self, key: Any, make: Callable[[], Any]) -> Any:
+        """What `make` returned for this key and this state of the model."""
+        key = (key, self._model_signature())
+        if key not in self._programs:
+            self._programs[key] = make()
+        return self._programs[key]
+
+    def _model_signature(self) -> Any:
+        """What a traced program depends on: another value needs another trace."""
+        trainable = tuple(id(v) for v in self.model.trainable_variables)
+        return trainable, id(self.model.optimizer), tuple(id(m) for m in self.model.metrics)
+
+    def program(self, kind: str, data: Source, callbacks: Sequence[Any] = ()) -> Any:
+        """The program that runs a kind of step over some data."""
+        name, xla = self.choose(data)
+        watch = kind == "train" and any(stops_on_nonfinite(c) for c in callbacks)
+        cls: Any = ArrayProgram if isinstance(data, Arrays) else StreamProgram
+        program = self.kept(
+            (kind, name, xla, watch, data.signature()),
+            lambda: cls(self._job(kind, watch), data, name, xla),
+        )
+        program.data = data
+        return program
+
+    def choose(self, data: Source) -> tuple[str, bool]:
+        """The name of the program for some data, and whether with XLA."""
+        if self.execution == "auto":
+            if self.model.run_eagerly:
+                return "eager", False
+            return ("epoch" if isinstance(data, Arrays) else "fused"), False
+        name, _, option = self.execution.partition("+")
+        if isinstance(data, Arrays) or name != "epoch":
+            return name, option == "xla"
+        raise ValueError(
+            "execution='epoch' needs data in memory: arrays, not batches that arrive one by one. "
+            f"Use 'fused' or 'auto'. Received x of type {type(data.dataset).__name__}."
+        )
+
+    def _job(self, kind: str, watch: bool) -> Job:
+        begin = self.model.reset_metrics if self.resets_in_graph() else None
+        return Job(self.steps[kind], self._finish, begin, self._loss_is_finite if watch else None)
+
+    def _finish(self, logs: Logs) -> Logs:
+        """What to report: the model's metrics, or what the step returned if that is another."""
+        metrics = self.model.get_metrics_result()
+        # Graphs return dicts with their keys sorted; a person wants the order of compile().
+        self._log_order = {name: i for i, name in enumerate(metrics)}
+        return metrics if not logs or logs.keys() == metrics.keys() else logs
+
+    def _loss_is_finite(self) -> Any:
+        tracker = self.model_step.tracker()
+        if tracker is None:
+            raise ValueError(
+                "A callback watches for a loss that is not finite, but the model keeps its loss "
+                "itself: its `metrics` do not begin with Keras' loss tracker."
+            )
+        return tf.math.is_finite(tracker.result())
+
+    def resets_in_graph(self) -> bool:
+        """Whether the metrics can be reset inside a program: nothing of theirs is in Python."""
+        if type(self.model).reset_metrics is not keras.Model.reset_metrics:
+            return False
+        modules = [type(m).__module__.partition(".")[0] for m in self.model.metrics]
+        return all(module in ("keras", "mlkit") for module in modules)
+
+    def reset_metrics(self) -> None:
+        """Reset the metrics before an epoch, unless the program does it."""
+        if not self.resets_in_graph():
+            self.model.reset_metrics()
+
+    def to_logs(self, raw: Logs) -> dict[str, Any]:
+        """Python numbers, in the order of the model's metrics."""
+        logs = to_python(raw)
+        return {k: logs[k] for k in sorted(logs, key=lambda k: self._log_order.get(k, len(logs)))}
+
+    def evaluate(self, data: Source, callback_list: Any) -> dict[str, Any]:
+        """One pass over some data with the test step."""
+        callback_list.on_test_begin()
+        self.reset_metrics()
+        if not isinstance(data, Arrays):
+            data.rewind()
+        raw, _ = self.program("test", data).run(0, 0, data.steps)
+        logs = self.to_logs(raw)
+        callback_list.on_test_end(logs)
+        return logs

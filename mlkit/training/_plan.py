@@ -1,0 +1,28 @@
+"""What the outer loop has to do."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass
+class Plan:
+    """What the outer loop has to do.
+
+    Args:
+        epochs: number of the last epoch, exclusive.
+        initial_epoch: number of the first epoch.
+        steps: batches an epoch, or None where only the data know.
+        validate: runs a validation and returns its logs, or None.
+        validate_epochs: whether to validate after an epoch (its number from 1).
+        validate_every: updates between validations, in the place of those after epochs; or None.
+        max_updates: where to end in any case, or None.
+    """
+
+    epochs: int
+    initial_epoch: int
+    steps: int | None
+    validate: Callable[[], dict[str, Any]] | None
+    validate_epochs: Callable[[int], bool]
+    validate_every: int | None = None
+    max_updates: int | None = None

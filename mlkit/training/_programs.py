@@ -1,0 +1,61 @@
+"""The programs: how a block of steps is run. What is learned does not depend on which one it is.
+
+| program | one call runs |
+|---|---|
+| `eager` | one step, operation by operation |
+| `step` | one step, in a `tf.function` |
+| `fused` | the block: a `tf.while_loop` that fetches each batch inside it |
+| `epoch` | the block: the epoch is put in order first, and the loop slices it |
+
+A block is a stretch of steps [start, stop) of one epoch in which nobody has to look. `fused` over
+arrays gathers batch by batch, and so needs no second copy of the data.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+Logs = dict[str, Any]
+NAMES = ("eager", "step", "fused", "epoch")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a program runs, beside the data.
+
+    Args:
+        step: one update (or one evaluation) from one batch; returns a dict of tensors.
+        begin: to be done before the first step of an epoch, in graph; or None.
+        finish: what to report after a block, from what its last step returned.
+        proceed: whether to go on within a block, read after each step; or None for always.
+    """
+
+    step: Callable[[Any], Logs]
+    finish: Callable[[Logs], Logs]
+    begin: Callable[[], None] | None = None
+    proceed: Callable[[], Any] | None = None
+
+    def enter(self, start: Any) -> None:
+        """Run `begin` if `start` is the first step of an epoch."""
+        begin = self.begin
+        if begin is None:
+            return
+
+        def run() -> Any:
+            begin()
+            return tf.constant(0)
+
+        tf.cond(tf.equal(start, 0), run, lambda: tf.constant(0))
+
+    def keep_on(self) -> Any:
+        return tf.constant(True) if self.proceed is None else self.proceed()
+
+
+def traced(step: Callable[[Any], Logs], spec: Any) -> tuple[Callable[[Any], Logs], Logs]:
+    """A step traced for one kind of batch, and zeros of what it returns."""
+    function = step if hasattr(step, "get_concrete_function") else tf.function(step)
+    concrete = function.get_concrete_function(spec)
+    zeros = tf.nest.map_structure(lambda s: tf.zeros(s.shape, s.dtype), concrete.structured_outputs)
+    return concrete, zeros

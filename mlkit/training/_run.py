@@ -1,0 +1,92 @@
+"""The run directory: what a training run leaves for people and for tools.
+
+config.json      versions, the model, the arguments of the run
+metrics.jsonl    a line an epoch
+tensorboard/     the same as events: `tensorboard --logdir DIR`
+"""
+
+import json
+import os
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from mlkit._version import __version__
+
+
+class RunLog(keras.callbacks.Callback):
+    """Writes the configuration and the metrics of a run into its directory.
+
+    Args:
+        path: the directory; made if it is not there.
+        config: what to write beside versions and the model.
+    """
+
+    def __init__(self, path: str | os.PathLike, config: dict[str, Any]) -> None:
+        super().__init__()
+        self.path = Path(path)
+        self.config = config
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        make_directory(self.path)
+        facts = {
+            "versions": {
+                "mlkit": __version__,
+                "tensorflow": tf.__version__,
+                "keras": keras.__version__,
+                "python": platform.python_version(),
+            },
+            "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "model": {
+                "name": self.model.name,
+                "parameters": self.model.count_params(),
+                "optimizer": type(self.model.optimizer).__name__,
+            },
+            **self.config,
+        }
+        text = json.dumps(facts, indent=2, default=str)
+        write_text(self.path / "config.json", text + "\n")
+        self._writer = tf.summary.create_file_writer(str(self.path / "tensorboard"))
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        numbers = {k: v for k, v in (logs or {}).items() if isinstance(v, float)}
+        line = json.dumps({"epoch": epoch + 1, **numbers})
+        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+        with self._writer.as_default(step=epoch + 1):
+            for name, value in numbers.items():
+                tf.summary.scalar(name, value)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self._writer.close()
+
+
+def make_directory(path: Path) -> None:
+    """Make a directory for a run.
+
+    Raises:
+        NotADirectoryError: a file is in the way.
+        PermissionError: it cannot be made or written to.
+    """
+    if path.exists() and not path.is_dir():
+        raise NotADirectoryError(f"`run` must be a directory, and {path} is a file.")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise type(error)(f"`run`: the directory {path} cannot be made: {error.strerror}") from None
+    if not os.access(path, os.W_OK):
+        raise PermissionError(f"`run`: the directory {path} cannot be written to.")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a small file beside and rename it: a reader sees the old one or the new one."""
+    beside = path.with_name(path.name + ".partial")
+    with beside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)

@@ -1,0 +1,55 @@
+"""What surrounds a call of `fit`: its callbacks, its history, its progress line."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from mlkit._core.checks import check_integer
+from mlkit.training._history import History
+from mlkit.training._progress import Progress
+from mlkit.training._sources import Source
+
+
+@dataclass
+class Watching:
+    """Everybody who watches a run: `list` holds all of them, in the order of their calls."""
+
+    list: Any
+    history: History
+    progress: Progress | None
+
+
+def given_callbacks(callbacks: Any) -> list[Any]:
+    """The callbacks that a user gave, as a list."""
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        return list(callbacks.callbacks)
+    return keras.tree.flatten(callbacks) if callbacks else []
+
+
+def gather_callbacks(
+    callbacks: Any, verbose: int | str, epochs: int, data: Source, model: keras.Model
+) -> Watching:
+    """The user's callbacks, then the history and the progress line, as `model.fit` orders them."""
+    level = 1 if verbose == "auto" else int(verbose)
+    given = given_callbacks(callbacks)
+    history = next((c for c in given if isinstance(c, History)), None) or History()
+    progress = None
+    if level and not any(isinstance(c, keras.callbacks.ProgbarLogger) for c in given):
+        progress = Progress(level, batch_size=getattr(data, "batch_size", None))
+    extra = [c for c in (history, progress) if c is not None and c not in given]
+    whole = keras.callbacks.CallbackList([*given, *extra])
+    whole.set_params({"verbose": level, "epochs": epochs, "steps": data.steps})
+    whole.set_model(model)
+    model.history = history
+    return Watching(whole, history, progress)
+
+
+def epochs_to_validate(freq: int | Sequence[int]) -> Callable[[int], bool]:
+    """Whether to validate after an epoch, counted from 1."""
+    if isinstance(freq, (list, tuple, set)):
+        chosen = set(freq)
+        return lambda epoch: epoch in chosen
+    check_integer("validation_freq", freq, low=1)
+    return lambda epoch: epoch % freq == 0

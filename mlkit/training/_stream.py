@@ -1,0 +1,144 @@
+"""Training data that arrive batch by batch: a tf.data.Dataset, a PyDataset, a generator."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+def known_cardinality(dataset: tf.data.Dataset) -> int | None:
+    """Batches an epoch, or None where tf.data does not know."""
+    count = int(dataset.cardinality())
+    return count if count >= 0 else None
+
+
+def is_infinite(dataset: tf.data.Dataset) -> bool:
+    return int(dataset.cardinality()) == tf.data.INFINITE_CARDINALITY
+
+
+def from_py_dataset(source: keras.utils.PyDataset, shuffle: bool, seed: int) -> tf.data.Dataset:
+    """A `PyDataset` as a dataset: its batches in order, or in a new order each epoch."""
+    count = source.num_batches
+    if count is None:
+        raise ValueError(
+            f"An infinite PyDataset needs `__len__`: {type(source).__name__}.num_batches is None. "
+            "Define it, or give a tf.data.Dataset and `steps_per_epoch`."
+        )
+    epochs = iter(range(2**31))
+
+    def batches() -> Iterator[Any]:
+        epoch = next(epochs)
+        order = np.random.default_rng((seed, epoch)).permutation(count) if shuffle else range(count)
+        if epoch == 0:
+            source.on_epoch_begin()
+        for index in order:
+            yield as_tuple(source[int(index)])
+        source.on_epoch_end()
+
+    dataset = from_generator(batches, as_tuple(source[0]))
+    return dataset.apply(tf.data.experimental.assert_cardinality(count))
+
+
+def as_tuple(batch: Any) -> Any:
+    """Batches of lists are batches of tuples; `None` at the end is left out."""
+    if isinstance(batch, (list, tuple)):
+        parts = tuple(batch)
+        while parts and parts[-1] is None:
+            parts = parts[:-1]
+        return parts
+    return (batch,)
+
+
+def from_generator(make: Callable[[], Iterator[Any]], sample: Any) -> tf.data.Dataset:
+    """A dataset of what a generator yields: the structure of `sample`, with a free batch axis."""
+
+    def spec(leaf: Any) -> tf.TensorSpec:
+        array = tf.convert_to_tensor(leaf)
+        dtype = tf.as_dtype(keras.config.floatx()) if array.dtype == tf.float64 else array.dtype
+        return tf.TensorSpec([None, *array.shape[1:]], dtype)
+
+    signature = keras.tree.map_structure(spec, sample)
+
+    def cast() -> Iterator[Any]:
+        for batch in make():
+            yield keras.tree.map_structure(
+                lambda s, leaf: np.asarray(leaf, s.dtype.as_numpy_dtype), signature, batch
+            )
+
+    return tf.data.Dataset.from_generator(cast, output_signature=signature)
+
+
+def with_end_marker(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Each batch with True, and after the last one an empty batch with False.
+
+    An end that is an element can be seen inside a compiled loop, and survives `.repeat()` and the
+    checkpoint of an iterator; an `OutOfRangeError` does neither.
+    """
+    specs = keras.tree.flatten(dataset.element_spec)
+    if not all(isinstance(s, tf.TensorSpec) and s.shape.rank for s in specs):
+        raise ValueError(
+            "A dataset of unknown length must yield dense batches. Received elements of "
+            f"{dataset.element_spec}. Tell its length: "
+            "dataset.apply(tf.data.experimental.assert_cardinality(batches))."
+        )
+    marked = dataset.map(lambda *batch: (batch, True))
+
+    def end(_: Any) -> Any:
+        empty = [tf.zeros([0 if n is None else n for n in s.shape], s.dtype) for s in specs]
+        batch = tf.nest.pack_sequence_as(marked.element_spec[0], empty)
+        return tf.nest.map_structure(
+            lambda t, s: tf.ensure_shape(t, s.shape), batch, marked.element_spec[0]
+        ), False
+
+    return marked.concatenate(tf.data.Dataset.range(1).map(end))
+
+
+class Stream:
+    """Batches in the order in which a dataset yields them, from one iterator for a whole run.
+
+    Args:
+        dataset: yields `(x,)`, `(x, y)` or `(x, y, sample_weight)` with a batch axis.
+        steps: batches an epoch; default: until the dataset ends. With it, the dataset goes on
+            from epoch to epoch, as in `model.fit`.
+    """
+
+    shuffle = False
+
+    def __init__(self, dataset: tf.data.Dataset, *, steps: int | None = None) -> None:
+        if steps is None and is_infinite(dataset):
+            raise ValueError(
+                "The dataset never ends. Give `steps_per_epoch`, or remove `.repeat()`."
+            )
+        self.dataset = dataset
+        self.element_spec = dataset.element_spec
+        self.steps = steps if steps is not None else known_cardinality(dataset)
+        if self.steps == 0:
+            raise ValueError("The dataset is empty: it yields no batch.")
+        # A known number of batches needs no marker, and neither does a dataset without an end.
+        self.marked = (steps is not None and not is_infinite(dataset)) or self.steps is None
+        source = with_end_marker(dataset) if self.marked else dataset
+        self._source = source if steps is not None else source.repeat()
+        self._iterator: Any = None
+
+    def signature(self) -> Any:
+        """What a traced program depends on."""
+        return repr(self.element_spec), self.marked
+
+    @property
+    def iterator(self) -> Any:
+        """The one iterator; its position is the position in the data."""
+        if self._iterator is None:
+            self._iterator = iter(self._source)
+        return self._iterator
+
+    def rewind(self) -> None:
+        """Begin the dataset anew."""
+        self._iterator = None
+
+    def head(self, count: int) -> Any:
+        """The first examples of a first batch, for building and checking."""
+        for batch in self.dataset.take(1):
+            return keras.tree.map_structure(lambda t: t[:count], batch)
+        raise ValueError("The dataset is empty: it yields no batch.")

@@ -1,0 +1,83 @@
+"""Programs over data that arrive batch by batch."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from mlkit.training._programs import Job, Logs, traced
+from mlkit.training._stream import Stream
+
+
+class StreamProgram:
+    """Runs blocks of steps over the batches of a dataset.
+
+    Args:
+        job: what to run.
+        stream: the data.
+        name: `"eager"`, `"step"` or `"fused"`.
+        xla: whether XLA compiles the step. The loop stays outside: it has to fetch.
+    """
+
+    def __init__(self, job: Job, stream: Stream, name: str, xla: bool) -> None:
+        self.job, self.data, self.name, self.xla = job, stream, name, xla
+        eager = name == "eager"
+        self._step = job.step if eager else tf.function(job.step, jit_compile=xla or None)
+        self._block = tf.function(self._run_block, autograph=False)
+        self._single = (
+            self._run_single
+            if eager
+            else tf.function(self._run_single, autograph=False, reduce_retracing=True)
+        )
+
+    def run(self, epoch: int, start: int, stop: int | None) -> tuple[Logs, int]:
+        """Run the steps [start, stop) of an epoch, or fewer if the data end.
+
+        Returns:
+            What `finish` makes of the last step, and the number of steps that were run.
+        """
+        if self.name == "fused":
+            limit = tf.constant(2**30 if stop is None else stop)
+            reached, logs = self._block(self.data.iterator, tf.constant(start), limit)
+            return logs, int(reached) - start
+        logs: Logs = {}
+        i = start
+        while stop is None or i < stop:
+            batch = next(self.data.iterator)
+            if self.data.marked:
+                batch, more = batch
+                if not bool(more):
+                    break
+            go_on, logs = self._single(batch, tf.constant(i))
+            i += 1
+            if self.job.proceed is not None and not bool(go_on):
+                break
+        return logs, i - start
+
+    def _run_single(self, batch: Any, index: Any) -> tuple[Any, Logs]:
+        self.job.enter(index)
+        logs = self._step(batch)
+        return self.job.keep_on(), self.job.finish(logs)
+
+    def _run_block(self, iterator: Any, start: Any, stop: Any) -> tuple[Any, Logs]:
+        self.job.enter(start)
+        marked = self.data.marked
+        spec = iterator.element_spec[0] if marked else iterator.element_spec
+        step, zeros = traced(self._step, spec)
+
+        def run(i: Any, batch: Any) -> tuple[Any, Any, Logs]:
+            logs = step(batch)
+            return i + 1, self.job.keep_on(), logs
+
+        def body(i: Any, _: Any, logs: Logs) -> tuple[Any, Any, Logs]:
+            if not marked:
+                return run(i, next(iterator))
+            batch, more = next(iterator)
+            return tf.cond(more, lambda: run(i, batch), lambda: (i, tf.constant(False), logs))
+
+        i, _, logs = tf.while_loop(
+            lambda i, go_on, _: tf.logical_and(i < stop, go_on),
+            body,
+            (start, tf.constant(True), zeros),
+            parallel_iterations=1,
+        )
+        return i, self.job.finish(logs)

@@ -1,0 +1,274 @@
+"""The trainer: one engine for every depth."""
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from mlkit._core.checks import check_integer
+from mlkit.training._arrays import Arrays
+from mlkit.training._engine import Engine
+from mlkit.training._history import History
+from mlkit.training._input_checks import check_batch
+from mlkit.training._loop import Loop
+from mlkit.training._model_step import compile_missing, overrides
+from mlkit.training._plan import Plan
+from mlkit.training._predict import predict_arrays, predict_stream
+from mlkit.training._programs import Logs
+from mlkit.training._run import RunLog, make_directory
+from mlkit.training._setup import epochs_to_validate, gather_callbacks, given_callbacks
+from mlkit.training._sources import Source, source, split_validation, validation_source
+from mlkit.training._update import Transform, apply_gradients, value_and_grad
+
+
+class Trainer:
+    """Trains a Keras model, by the program that fits the job.
+
+    `fit`, `evaluate` and `predict` take the arguments of Keras' own. What is compiled into the
+    model (loss, optimizer, metrics) stays; what is given here replaces it, as `model.compile` does.
+    A model with a `train_step` of its own is run with that.
+
+    To write another step, subclass and override `train_step`: it is traced, fused and compiled like
+    the default one.
+
+    Args:
+        model: a Keras model.
+        loss, optimizer, metrics, loss_weights, weighted_metrics: as for `keras.Model.compile`;
+            default: the model's own.
+        accumulate: parts in which each batch is run, one after the other, ≥ 1. The batch and the
+            update stay what they are; the memory of activations is divided. Default 1.
+        gradients: transforms `(gradients, variables) -> gradients`, applied in order before the
+            optimizer. Default: none.
+        execution: `"auto"`, or one of `"eager"`, `"step"`, `"fused"`, `"epoch"`, alone or with
+            `"+xla"`. All learn the same. Default `"auto"`.
+        seed: of the order of the examples; default: from Python's `random`, and so from
+            `keras.utils.set_random_seed`.
+
+    Raises:
+        ValueError: the model is not compiled and nothing is given; or an argument is out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> import mlkit as mk
+        >>> model = mk.Sequential([mk.Input((4,)), mk.layers.Dense(2)])
+        >>> trainer = mk.Trainer(model, loss="mse", optimizer="adam", seed=0)
+        >>> history = trainer.fit(np.ones((10, 4)), np.ones((10, 2)), epochs=3, verbose=0)
+        >>> len(history["loss"])
+        3
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        *,
+        loss: Any = None,
+        optimizer: Any = None,
+        metrics: Any = None,
+        loss_weights: Any = None,
+        weighted_metrics: Any = None,
+        accumulate: int = 1,
+        gradients: Sequence[Transform] = (),
+        execution: str = "auto",
+        seed: int | None = None,
+    ) -> None:
+        check_integer("accumulate", accumulate, low=1)
+        self.model = model
+        extra = {"loss_weights": loss_weights, "weighted_metrics": weighted_metrics}
+        compile_missing(model, loss=loss, optimizer=optimizer, metrics=metrics, extra=extra)
+        self.accumulate = accumulate
+        self.gradients = list(gradients)
+        self.execution = execution
+        self.seed = seed
+        steps = {"train": self.train_step, "test": self.test_step, "predict": self.predict_step}
+        self._engine = Engine(model, steps, execution)
+        self._prepared = False
+        self._refuse_what_a_custom_step_ignores()
+
+    @property
+    def optimizer(self) -> Any:
+        return self.model.optimizer
+
+    def _refuse_what_a_custom_step_ignores(self) -> None:
+        custom = overrides(self.model, "train_step")
+        given = [n for n in ("accumulate", "gradients") if getattr(self, n) not in (1, [])]
+        if custom and given and type(self).train_step is Trainer.train_step:
+            raise ValueError(
+                f"`{given[0]}` has no effect on {type(self.model).__name__}, which has its own "
+                "train_step. Override `Trainer.train_step` in a subclass instead, and call "
+                "mk.training.value_and_grad and mk.training.apply_gradients in it."
+            )
+
+    # What a step does. Override in a subclass.
+
+    def train_step(self, batch: Any) -> Logs:
+        """One update from one batch.
+
+        Args:
+            batch: `(x,)`, `(x, y)` or `(x, y, sample_weight)`.
+
+        Returns:
+            What to report beside the model's metrics, a dict of scalars; empty: the metrics.
+        """
+        if overrides(self.model, "train_step"):
+            return self.model.train_step(batch)
+        variables = self.model.trainable_variables
+        _, gradients = value_and_grad(
+            lambda part: self._engine.model_step.loss(part, training=True),
+            variables,
+            batch,
+            accumulate=self.accumulate,
+            optimizer=self.optimizer,
+        )
+        apply_gradients(self.optimizer, gradients, variables, self.gradients)
+        return {}
+
+    def test_step(self, batch: Any) -> Logs:
+        """The loss and metrics of one batch; returns as `train_step` does."""
+        if overrides(self.model, "test_step"):
+            return self.model.test_step(batch)
+        self._engine.model_step.loss(batch, training=False)
+        return {}
+
+    def predict_step(self, batch: Any) -> Any:
+        """The outputs for one batch."""
+        if overrides(self.model, "predict_step"):
+            return self.model.predict_step(batch)
+        return self._engine.model_step.call(
+            keras.utils.unpack_x_y_sample_weight(batch)[0], training=False
+        )
+
+    # What a user calls.
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        *,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Sequence[int] = 1,
+        validate_every: int | None = None,
+        run: str | os.PathLike | None = None,
+    ) -> History:
+        """Train; the arguments are those of `keras.Model.fit`, and ours.
+
+        Args:
+            x, y, sample_weight: arrays, tensors or nests of them; or `x` alone: a
+                `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator of batches.
+            batch_size: examples an update, for arrays. Default 32.
+            epochs: number of the last epoch. Default 1.
+            verbose: 0 silent, 1 a progress line, 2 a line an epoch; `"auto"` is 1.
+            callbacks: `keras.callbacks.Callback` objects.
+            validation_split: fraction of the arrays' end that is held out, in [0, 1).
+            validation_data: what to validate on: `(x, y)`, `(x, y, sample_weight)`, a dataset.
+            shuffle: whether arrays are put in a new order each epoch, by (seed, epoch).
+            class_weight: weight of each integer class; dense targets (N, H, W) too.
+            initial_epoch: number of the first epoch, from 0.
+            steps_per_epoch, validation_steps: batches an epoch; default: until the data end.
+            validation_batch_size: default: `batch_size`.
+            validation_freq: epochs between validations, or the epochs (from 1) after which to.
+            validate_every: updates between validations, in the place of those after epochs.
+            run: directory for the configuration and the metrics of the run, and its TensorBoard
+                events; made if it is not there.
+
+        Returns:
+            The metrics of each epoch.
+        """
+        if validation_split and validation_data is None:
+            (x, y, sample_weight), validation_data = split_validation(
+                x, y, sample_weight, validation_split
+            )
+        train = source(
+            x,
+            y,
+            sample_weight,
+            batch_size=batch_size,
+            steps=steps_per_epoch,
+            shuffle=shuffle,
+            class_weight=class_weight,
+            seed=self.seed,
+        )
+        held_out = validation_source(
+            validation_data, validation_batch_size or batch_size, validation_steps
+        )
+        self._prepare(train)
+        if run is not None:
+            make_directory(Path(run))
+            options = {"epochs": epochs, "steps_per_epoch": train.steps, "seed": self.seed}
+            callbacks = [*given_callbacks(callbacks), RunLog(run, options)]
+        watching = gather_callbacks(callbacks, verbose, epochs, train, self.model)
+        engine = self._engine
+        plan = Plan(
+            epochs=epochs,
+            initial_epoch=initial_epoch,
+            steps=train.steps,
+            validate=held_out and partial(engine.evaluate, held_out, watching.list),
+            validate_epochs=epochs_to_validate(validation_freq),
+            validate_every=validate_every,
+        )
+        program = engine.program("train", train, watching.list.callbacks)
+        self._run(Loop(plan, program, self.model, watching, engine))
+        return watching.history
+
+    def _run(self, loop: Loop) -> None:
+        self.model.stop_training = False
+        callback_list = loop.callbacks
+        callback_list.on_train_begin()
+        logs: dict[str, Any] = {}
+        try:
+            logs = loop.run()
+            if isinstance(self.optimizer, keras.Optimizer) and self.optimizer.built:
+                self.optimizer.finalize_variable_values(self.model.trainable_variables)
+        finally:
+            # Also after an error and Ctrl-C: files are closed and weights put back.
+            callback_list.on_train_end(logs)
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        *,
+        batch_size: int | None = None,
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> dict[str, float]:
+        """The loss and the metrics on some data, by name; the data as for `fit`."""
+        data = source(x, y, sample_weight, batch_size=batch_size, steps=steps)
+        self._prepare(data)
+        callback_list = keras.callbacks.CallbackList(
+            callbacks, model=self.model, verbose=0, epochs=1, steps=data.steps
+        )
+        return self._engine.evaluate(data, callback_list)
+
+    def predict(self, x: Any, *, batch_size: int | None = None, steps: int | None = None) -> Any:
+        """The outputs for `x`, as numpy arrays in the structure of the model's output."""
+        data = source(x, batch_size=batch_size, steps=steps)
+        if isinstance(data, Arrays):
+            return predict_arrays(self._engine, data)
+        return predict_stream(self._engine, data)
+
+    def _prepare(self, data: Source) -> None:
+        """Create all variables, and look at the first examples before anything is learned."""
+        if self._prepared and self.model.built:
+            return
+        head = data.head(8)
+        plain = type(self).train_step is Trainer.train_step
+        if plain and not overrides(self.model, "train_step"):
+            check_batch(self.model, head)
+        self._engine.model_step.prepare(head)
+        self._prepared = True

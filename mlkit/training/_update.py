@@ -1,0 +1,191 @@
+"""One optimizer update: the gradients of a batch, in parts if asked, and their application."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from mlkit._core.checks import check_integer
+from mlkit._core.types import Tensor, Variable
+
+Gradients = list[Any]
+Transform = Callable[[Gradients, Sequence[Variable]], Gradients]
+LossScale = keras.mixed_precision.LossScaleOptimizer
+
+
+def examples(batch: Any) -> Tensor:
+    """The number of examples of a batch: a Python integer where the shape is static."""
+    first = next(leaf for leaf in keras.tree.flatten(batch) if leaf is not None)
+    static = first.shape[0]
+    return tf.shape(first)[0] if static is None else int(static)
+
+
+def value_and_grad(
+    loss_fn: Callable[[Any], Tensor],
+    variables: Sequence[Variable],
+    batch: Any,
+    *,
+    accumulate: int = 1,
+    optimizer: keras.Optimizer | None = None,
+    share: Callable[[Any, Any], Tensor] | None = None,
+) -> tuple[Tensor, Gradients]:
+    """The loss of a batch and its gradients, in one part or several.
+
+    The batch is cut into `accumulate` parts. They run one after the other, so that the memory of
+    activations is that of one part. With a loss that is a mean over examples, the result is that
+    of the whole batch in one part, up to rounding, also where the batch does not divide. What
+    depends on the batch otherwise (the statistics of batch normalisation, dropout masks) is that
+    of the parts.
+
+    Args:
+        loss_fn: from a batch (or a part of it) to its scalar loss: the mean over its examples.
+        variables: what to differentiate with respect to.
+        batch: nest of tensors with one batch axis.
+        accumulate: number of parts, ≥ 1. Micro-batches exist only here: steps are updates.
+        optimizer: the one that will apply the gradients; needed for a `LossScaleOptimizer` only,
+            which expects the gradients of the scaled loss.
+        share: `(part, batch) -> weight` of a part's loss in the sum; default: its share of the
+            examples.
+
+    Returns:
+        The loss, a scalar, and one gradient for each variable: a dense tensor, `tf.IndexedSlices`
+        (never with `accumulate > 1`), or None for a variable that the loss does not depend on.
+
+    Raises:
+        ValueError: `accumulate` is less than 1; or no gradient reaches any variable.
+
+    Example:
+        >>> import keras
+        >>> import mlkit as mk
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        >>> x, y = keras.random.normal((8, 2)), keras.random.normal((8, 1))
+        >>> loss_fn = lambda batch: keras.ops.mean((model(batch[0]) - batch[1]) ** 2)
+        >>> loss, grads = mk.training.value_and_grad(
+        ...     loss_fn, model.trainable_variables, (x, y), accumulate=4)
+        >>> [tuple(g.shape) for g in grads]
+        [(2, 1), (1,)]
+    """
+    check_integer("accumulate", accumulate, low=1)
+    variables = list(variables)
+    if accumulate == 1:
+        loss, gradients = _differentiate(loss_fn, variables, batch, optimizer)
+    else:
+        loss, gradients = _in_parts(loss_fn, variables, batch, accumulate, optimizer, share)
+    if variables and all(g is None for g in gradients):
+        raise ValueError(
+            "No gradient reaches any of the trainable variables. The loss must be computed from "
+            "them by differentiable operations inside `loss_fn`: look for `.numpy()`, a cast to "
+            "integers, `argmax`, or a model whose output the loss does not use."
+        )
+    return loss, gradients
+
+
+def _differentiate(
+    loss_fn: Any, variables: Any, batch: Any, optimizer: Any, weight: Any = None
+) -> tuple[Tensor, Gradients]:
+    with tf.GradientTape() as tape:
+        loss = loss_fn(batch)
+        if weight is not None:
+            loss = loss * tf.cast(weight, loss.dtype)
+        scaled = loss if optimizer is None else optimizer.scale_loss(loss)
+    return loss, tape.gradient(scaled, variables)
+
+
+def _in_parts(
+    loss_fn: Any, variables: Any, batch: Any, accumulate: int, optimizer: Any, share: Any
+) -> tuple[Tensor, Gradients]:
+    total = examples(batch)
+    size = -(-total // accumulate)  # the last part may be smaller, or be missing
+    if share is None:
+        share = _share_of_examples
+    missing: list[bool] = []
+
+    def add(start: Any, count: Any, loss: Any, sums: list[Any]) -> tuple[Any, list[Any]]:
+        part = keras.tree.map_structure(lambda t: t[start : start + count], batch)
+        if isinstance(count, int):
+            part = keras.tree.map_structure(
+                lambda t: tf.ensure_shape(t, [count, *t.shape[1:]]), part
+            )
+        value, gradients = _differentiate(loss_fn, variables, part, optimizer, share(part, batch))
+        missing[:] = [g is None for g in gradients]
+        sums = [
+            s if g is None else s + tf.convert_to_tensor(g)
+            for s, g in zip(sums, gradients, strict=True)
+        ]
+        return loss + tf.cast(value, tf.float32), sums
+
+    whole = total // size
+    loss, sums = tf.while_loop(
+        lambda i, *_: i < whole,
+        lambda i, loss, sums: (i + 1, *add(i * size, size, loss, sums)),
+        (0, tf.constant(0.0), [tf.zeros(v.shape, v.dtype) for v in variables]),
+        parallel_iterations=1,
+    )[1:]
+    if not isinstance(total, int):
+        rest = whole * size
+        loss, sums = tf.cond(
+            rest < total, lambda: add(rest, total - rest, loss, sums), lambda: (loss, sums)
+        )
+    elif whole * size < total:
+        loss, sums = add(whole * size, total - whole * size, loss, sums)
+    return loss, [None if m else s for m, s in zip(missing, sums, strict=True)]
+
+
+def _share_of_examples(part: Any, batch: Any) -> Tensor:
+    return tf.cast(examples(part), tf.float32) / tf.cast(examples(batch), tf.float32)
+
+
+def apply_gradients(
+    optimizer: keras.Optimizer,
+    gradients: Gradients,
+    variables: Sequence[Variable],
+    transforms: Sequence[Transform] = (),
+) -> None:
+    """Transform the gradients and apply them, once.
+
+    Args:
+        optimizer: a Keras optimizer. With a `LossScaleOptimizer` the gradients must be those of the
+            scaled loss (`value_and_grad(..., optimizer=optimizer)`): the transforms see them in
+            their true size, and a step with a gradient that is not finite is skipped.
+        gradients: one for each variable, or None.
+        variables: the variables.
+        transforms: functions `(gradients, variables) -> gradients`, in order.
+
+    Example:
+        >>> import keras
+        >>> import mlkit as mk
+        >>> w = keras.Variable([3.0, 4.0])
+        >>> half = lambda gradients, variables: [g / 2 for g in gradients]
+        >>> mk.training.apply_gradients(
+        ...     keras.optimizers.SGD(1.0), [keras.ops.ones(2)], [w], [half])
+        >>> keras.ops.convert_to_numpy(w).tolist()
+        [2.5, 3.5]
+    """
+    variables = list(variables)
+    if transforms:
+        scale = _scale(optimizer)
+        if scale is not None:
+            # The scale is a power of two: dividing by it and multiplying again is exact.
+            gradients = [_times(g, 1.0 / scale) for g in gradients]
+        for transform in transforms:
+            gradients = list(transform(gradients, variables))
+        if scale is not None:
+            gradients = [_times(g, scale) for g in gradients]
+    optimizer.apply(gradients, variables)
+
+
+def _scale(optimizer: keras.Optimizer) -> Any:
+    """What the loss was multiplied by, or None."""
+    if isinstance(optimizer, LossScale):
+        return optimizer.dynamic_scale
+    return optimizer.loss_scale_factor
+
+
+def _times(gradient: Any, factor: Any) -> Any:
+    if gradient is None:
+        return None
+    factor = tf.cast(factor, gradient.dtype)
+    if isinstance(gradient, tf.IndexedSlices):
+        return tf.IndexedSlices(gradient.values * factor, gradient.indices, gradient.dense_shape)
+    return gradient * factor
