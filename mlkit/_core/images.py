@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from mlkit._core.checks import check_choice, check_integer
-from mlkit._core.types import Shape
+from mlkit._core.types import Shape, Tensor
 
 
 def pair(name: str, value: Any, *, low: int = 1) -> tuple[int, int]:
@@ -46,3 +46,25 @@ def check_divisible(layer: Any, shape: Shape, axis: int, factor: int, what: str)
             f"{type(layer).__name__} {layer.name!r} expects the size of axis {axis} to be a "
             f"multiple of {what} = {factor}. Received: input_shape={tuple(shape)}"
         )
+
+
+def to_last(x: Tensor, data_format: str) -> Tensor:
+    """Images with their channels in the last axis, whatever axis they came in."""
+    return x if data_format == "channels_last" else keras.ops.transpose(x, (0, 2, 3, 1))
+
+
+def from_last(x: Tensor, data_format: str) -> Tensor:
+    """The way back."""
+    return x if data_format == "channels_last" else keras.ops.transpose(x, (0, 3, 1, 2))
+
+
+def shape_to_last(shape: Shape, data_format: str) -> tuple[int | None, ...]:
+    """The shape that `to_last` gives."""
+    batch, a, b, c = shape
+    return (batch, a, b, c) if data_format == "channels_last" else (batch, b, c, a)
+
+
+def shape_from_last(shape: Shape, data_format: str) -> tuple[int | None, ...]:
+    """The shape that `from_last` gives."""
+    batch, a, b, c = shape
+    return (batch, a, b, c) if data_format == "channels_last" else (batch, c, a, b)

@@ -9,9 +9,9 @@ from mlkit._core.types import Config, Tensor
 
 @register
 class Simplex(constraints.Constraint):
-    """Entries along one axis are made non-negative with a given sum, moving as little as possible.
+    """Weights that are non-negative and sum to a constant along one axis.
 
-    The Euclidean projection onto {p : p ≥ 0, sum p = total}:
+    The projection that moves the weights least, onto {p : p ≥ 0, sum p = total}:
 
         p = max(0, w - t),        t such that sum p = total.
 

@@ -10,7 +10,7 @@ from mlkit.ops._spectral_norm import spectral_norm
 
 @register
 class SpectralNorm(constraints.Constraint):
-    """The kernel is scaled down until its largest singular value is at most `max_sigma`.
+    """The kernel is scaled down until its largest singular value is in bounds.
 
         W <- W * min(1, max_sigma / sigma(W))
 

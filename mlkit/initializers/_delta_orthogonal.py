@@ -11,7 +11,7 @@ from mlkit._core.types import Config, DType, Shape, Tensor
 
 @register
 class DeltaOrthogonal(initializers.Initializer):
-    """Convolution kernel that keeps the norm of its input: orthogonal at the centre, else zero.
+    """Convolution kernel that is orthogonal at its centre and zero elsewhere.
 
     The centre tap is a random matrix H of shape (inputs, filters) with orthonormal rows times
     `gain`, so that with padding "same" and stride 1 the norm of every pixel is multiplied by

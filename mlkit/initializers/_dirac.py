@@ -12,11 +12,12 @@ from mlkit._core.types import Config, DType, Shape, Tensor
 
 @register
 class Dirac(initializers.Initializer):
-    """Convolution kernel that passes its input through: one at the centre, zero elsewhere.
+    """Convolution kernel that passes its input through.
 
-    In each group, output channel `d` copies input channel `d` for as many channels as both have;
-    other outputs are zero. A layer with `padding="same"` and stride 1 is then the identity. Use it
-    for layers that are added to a trained network, or for very deep networks without shortcuts.
+    It is one at the centre and zero elsewhere: in each group, output channel `d` copies input
+    channel `d` for as many channels as both have; other outputs are zero. A layer with
+    `padding="same"` and stride 1 is then the identity. Use it for layers that are added to a
+    trained network, or for very deep networks without shortcuts.
 
     Args:
         groups: number of groups of the convolution, an integer ≥ 1; default 1.
@@ -32,8 +33,9 @@ class Dirac(initializers.Initializer):
         [0.0, 1.0, 0.0]
 
     Reference:
-        `torch.nn.init.dirac_`. Differs from it: an axis of even size k has its one at (k - 1) // 2
-        instead of k // 2, which is where Keras' padding puts the centre.
+        Zagoruyko and Komodakis, 2017, DiracNets, https://arxiv.org/abs/1706.00388;
+        `torch.nn.init.dirac_`. Differs from the latter: an axis of even size k has its one at
+        (k - 1) // 2 instead of k // 2, which is where Keras' padding puts the centre.
     """
 
     def __init__(self, groups: int = 1) -> None:

@@ -12,7 +12,7 @@ from mlkit._core.types import Config, DType, Shape, Tensor
 
 @register
 class ICNR(initializers.Initializer):
-    """Kernel that makes a sub-pixel convolution start as nearest-neighbour upsampling.
+    """Kernel of a sub-pixel convolution that starts as nearest-neighbour upsampling.
 
     A convolution with `factor**2 * channels` filters followed by `mlkit.layers.PixelShuffle` draws
     a checkerboard as long as the filters that share an output channel differ. Here they start

@@ -32,7 +32,7 @@ class PriorBias(initializers.Initializer):
         >>> import numpy as np
         >>> import mlkit as mk
         >>> bias = mk.initializers.PriorBias(0.01)((3,))
-        >>> [round(1 / (1 + np.exp(-float(b))), 4) for b in bias]
+        >>> [round(float(1 / (1 + np.exp(-b))), 4) for b in np.asarray(bias)]
         [0.01, 0.01, 0.01]
 
     Reference:

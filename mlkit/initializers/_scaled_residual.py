@@ -12,7 +12,7 @@ from mlkit._core.types import Config, DType, Shape, Tensor
 
 @register
 class ScaledResidual(initializers.Initializer):
-    """Normal draws with a standard deviation that shrinks with the depth of a residual net.
+    """Normal draws whose deviation shrinks with the depth of a residual net.
 
         w ~ N(0, (stddev / sqrt(branches * num_layers))²)
 

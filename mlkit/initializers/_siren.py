@@ -12,7 +12,9 @@ from mlkit._core.types import Config, DType, Shape, Tensor
 
 @register
 class Siren(initializers.Initializer):
-    """Uniform draws for layers followed by `sin(w0 * x)`, as in implicit neural representations.
+    """Uniform draws for layers that are followed by `sin(w0 * x)`.
+
+    For networks that represent a picture, a sound or a shape as a function of its coordinates:
 
         w ~ U(-1/n, 1/n) in the first layer,
         w ~ U(-sqrt(6/n)/w0, sqrt(6/n)/w0) in the others,

@@ -1,9 +1,14 @@
 """Layers: everything in `keras.layers`, and ours."""
 
 from keras.layers import *
-
+from mlkit.layers._adaptive_norm import AdaptiveNorm as AdaptiveNorm
+from mlkit.layers._aspp import ASPP as ASPP
 from mlkit.layers._attention_pooling_1d import AttentionPooling1D as AttentionPooling1D
+from mlkit.layers._blur_pool2d import BlurPool2D as BlurPool2D
+from mlkit.layers._deformable_conv2d import DeformableConv2D as DeformableConv2D
+from mlkit.layers._drop_block2d import DropBlock2D as DropBlock2D
 from mlkit.layers._drop_path import DropPath as DropPath
+from mlkit.layers._film import FiLM as FiLM
 from mlkit.layers._gated_ffn import GatedFFN as GatedFFN
 from mlkit.layers._generalized_mean_pooling_1d import (
     GeneralizedMeanPooling1D as GeneralizedMeanPooling1D,
@@ -11,6 +16,10 @@ from mlkit.layers._generalized_mean_pooling_1d import (
 from mlkit.layers._generalized_mean_pooling_2d import (
     GeneralizedMeanPooling2D as GeneralizedMeanPooling2D,
 )
+from mlkit.layers._global_response_normalization import (
+    GlobalResponseNormalization as GlobalResponseNormalization,
+)
+from mlkit.layers._gradient_reversal import GradientReversal as GradientReversal
 from mlkit.layers._instance_normalization import InstanceNormalization as InstanceNormalization
 from mlkit.layers._layer_norm_gru_cell import LayerNormGRUCell as LayerNormGRUCell
 from mlkit.layers._layer_norm_lstm_cell import LayerNormLSTMCell as LayerNormLSTMCell
@@ -18,8 +27,19 @@ from mlkit.layers._layer_scale import LayerScale as LayerScale
 from mlkit.layers._learned_position_embedding import (
     LearnedPositionEmbedding as LearnedPositionEmbedding,
 )
+from mlkit.layers._max_pooling_with_argmax2d import MaxPoolingWithArgmax2D as MaxPoolingWithArgmax2D
+from mlkit.layers._max_unpooling2d import MaxUnpooling2D as MaxUnpooling2D
+from mlkit.layers._maxout import Maxout as Maxout
+from mlkit.layers._noisy_dense import NoisyDense as NoisyDense
+from mlkit.layers._normalized_dense import NormalizedDense as NormalizedDense
+from mlkit.layers._patch_embedding import PatchEmbedding as PatchEmbedding
+from mlkit.layers._pixel_shuffle import PixelShuffle as PixelShuffle
+from mlkit.layers._pixel_unshuffle import PixelUnshuffle as PixelUnshuffle
 from mlkit.layers._rotary_embedding import RotaryEmbedding as RotaryEmbedding
 from mlkit.layers._sine_positional_encoding import SinePositionalEncoding as SinePositionalEncoding
+from mlkit.layers._spatial_pyramid_pooling2d import (
+    SpatialPyramidPooling2D as SpatialPyramidPooling2D,
+)
 from mlkit.layers._squeeze_excite_2d import SqueezeExcite2D as SqueezeExcite2D
 from mlkit.layers._stochastic_depth import StochasticDepth as StochasticDepth
 from mlkit.layers._weight_normalization import WeightNormalization as WeightNormalization
