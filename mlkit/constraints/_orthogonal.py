@@ -3,6 +3,7 @@
 from keras import constraints, ops
 
 from mlkit._core.checks import check_choice, check_integer
+from mlkit._core.precision import wide
 from mlkit._core.registry import register
 from mlkit._core.types import Config, Tensor
 from mlkit.ops._spectral_norm import kernel_matrix, spectral_norm
@@ -48,13 +49,11 @@ class Orthogonal(constraints.Constraint):
 
     def __call__(self, value: Tensor) -> Tensor:
         value = ops.convert_to_tensor(value)
-        matrix = kernel_matrix(value)
-        if matrix.dtype != "float64":
-            matrix = ops.cast(matrix, "float32")
-        wide = matrix.shape[0] < matrix.shape[1]
-        tall = ops.transpose(matrix) if wide else matrix
+        matrix = wide(kernel_matrix(value))
+        flat = matrix.shape[0] < matrix.shape[1]
+        tall = ops.transpose(matrix) if flat else matrix
         result = self._qr(tall) if self.method == "qr" else self._bjorck(tall)
-        result = ops.transpose(result) if wide else result
+        result = ops.transpose(result) if flat else result
         return ops.cast(ops.reshape(result, value.shape), value.dtype)
 
     def _qr(self, matrix: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from keras import constraints, ops
 
 from mlkit._core.checks import check_integer, check_number
+from mlkit._core.precision import wide
 from mlkit._core.registry import register
 from mlkit._core.types import Config, Tensor
 
@@ -40,8 +41,7 @@ class Simplex(constraints.Constraint):
 
     def __call__(self, value: Tensor) -> Tensor:
         value = ops.convert_to_tensor(value)
-        weights = ops.moveaxis(value, self.axis, -1)
-        weights = weights if value.dtype == "float64" else ops.cast(weights, "float32")
+        weights = wide(ops.moveaxis(value, self.axis, -1))
         # A common shift changes nothing in exact arithmetic and keeps the cumulative sum small.
         weights = weights - ops.max(weights, axis=-1, keepdims=True)
         ordered = ops.flip(ops.sort(weights, axis=-1), axis=-1)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from keras import constraints, ops
 
 from mlkit._core.checks import check_integer
+from mlkit._core.precision import wide
 from mlkit._core.registry import register
 from mlkit._core.types import Config, Tensor
 
@@ -44,7 +45,7 @@ class ZeroMean(constraints.Constraint):
         if axes is None:
             axes = tuple(range(max(1, len(value.shape) - 1)))
         axes = tuple(axes) if isinstance(axes, Sequence) else (axes,)
-        exact = value if value.dtype == "float64" else ops.cast(value, "float32")
+        exact = wide(value)
         return ops.cast(exact - ops.mean(exact, axis=axes, keepdims=True), value.dtype)
 
     def get_config(self) -> Config:

@@ -6,6 +6,7 @@ import keras
 from keras import initializers, ops
 
 from mlkit._core.checks import check_bool, check_choice, check_number
+from mlkit._core.precision import wide
 from mlkit._core.registry import register
 from mlkit._core.shapes import check_rank, check_shapes, known_size
 from mlkit._core.types import Config, Tensor
@@ -114,7 +115,7 @@ class AdaptiveNorm(keras.layers.Layer):
         return [y, parts[2]] if self.gate else y
 
     def _normal(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        x = x if x.dtype == "float64" else ops.cast(x, "float32")
+        x = wide(x)
         if self.normalization == "layer":
             axes, weight = (-1,), ops.ones((), x.dtype)
         else:

@@ -8,6 +8,7 @@ from keras import layers, ops
 
 from mlkit._core.checks import check_bool, check_integer, check_number
 from mlkit._core.images import from_last, image_format, shape_from_last, shape_to_last, to_last
+from mlkit._core.precision import wide
 from mlkit._core.registry import register
 from mlkit._core.shapes import check_rank, known_size
 from mlkit._core.types import Config, Shape, Tensor
@@ -15,7 +16,7 @@ from mlkit._core.types import Config, Shape, Tensor
 
 @register
 class ASPP(keras.layers.Layer):
-    """Atrous spatial pyramid pooling: dilated convolutions side by side, and the image's mean.
+    """Atrous spatial pyramid pooling: dilated convolutions side by side.
 
     Branches, each with `filters` channels, batch normalization and ReLU:
 
@@ -142,8 +143,8 @@ class ASPP(keras.layers.Layer):
             ops.relu(norm(convolution(x), training=training))
             for convolution, norm in zip(self.convolutions, self.normalizations, strict=True)
         ]
-        wide = ops.cast(x, self.variable_dtype)  # a sum over the image overflows float16
-        pooled = self.pooling(ops.cast(ops.mean(wide, axis=(1, 2), keepdims=True), x.dtype))
+        mean = ops.mean(wide(x), axis=(1, 2), keepdims=True)  # the sum overflows float16
+        pooled = self.pooling(ops.cast(mean, x.dtype))
         if self.pooling_norm is not None:
             pooled = self.pooling_norm(pooled, training=training)
         branches.append(ops.broadcast_to(ops.relu(pooled), ops.shape(branches[0])))

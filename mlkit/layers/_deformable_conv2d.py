@@ -22,12 +22,12 @@ from mlkit.ops._deform_conv2d import deform_conv2d
 
 @register
 class DeformableConv2D(keras.layers.Layer):
-    """Convolution whose taps move by offsets that a second convolution computes from the inputs.
+    """Convolution whose taps move by offsets that a second convolution computes.
 
-    See `mlkit.ops.deform_conv2d`. The second convolution has the same geometry and starts at zero,
-    so that at first this is a plain convolution; with `modulated` (version 2) it also makes a
-    factor for each tap, sigmoid of its output, which starts at 1/2. The receptive field then takes
-    the shape of what is seen. Positions are computed in float32.
+    See `mlkit.ops.deform_conv2d`. The second convolution sees the same inputs, has the same
+    geometry and starts at zero, so that at first this is a plain convolution; with `modulated`
+    (version 2) it also makes a factor for each tap, sigmoid of its output, which starts at 1/2. The
+    receptive field then takes the shape of what is seen. Positions are computed in float32.
 
     Args:
         filters: channels of the output, an integer ≥ 1.
@@ -171,6 +171,13 @@ class DeformableConv2D(keras.layers.Layer):
         return from_last(self.activation(y), self._format)
 
     def _convolve(self, x: Tensor) -> Tensor:
+        if max(self._strides) > 1 and max(self._dilation) > 1:
+            # Keras' convolution refuses both at once.
+            batch, *sizes, _ = ops.shape(x)
+            taps = self._size[0] * self._size[1]
+            fixed = ops.zeros((batch, *self._sizes(sizes), 2 * taps), x.dtype)
+            geometry = (self._strides, self.padding, self._dilation)
+            return deform_conv2d(x, fixed, self.offset_kernel, None, *geometry)
         return ops.conv(
             x,
             self.offset_kernel,
@@ -182,13 +189,17 @@ class DeformableConv2D(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, *sizes, _ = shape_to_last(input_shape, self._format)
+        return shape_from_last((batch, *self._sizes(sizes), self.filters), self._format)
+
+    def _sizes(self, sizes: Any) -> list[Any]:
+        """Height and width of the outputs."""
         result = []
         for size, kernel, stride, rate in zip(
             sizes, self._size, self._strides, self._dilation, strict=True
         ):
             reach = 1 if self.padding == "same" else rate * (kernel - 1) + 1
             result.append(None if size is None else (size - reach) // stride + 1)
-        return shape_from_last((batch, *result, self.filters), self._format)
+        return result
 
     def get_config(self) -> Config:
         return {

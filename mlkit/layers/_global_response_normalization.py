@@ -6,6 +6,7 @@ import keras
 from keras import initializers, ops
 
 from mlkit._core.checks import check_integer, check_number
+from mlkit._core.precision import wide
 from mlkit._core.registry import register
 from mlkit._core.shapes import check_rank, known_size
 from mlkit._core.types import Config, Shape, Tensor
@@ -87,7 +88,7 @@ class GlobalResponseNormalization(keras.layers.Layer):
     def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         rank = len(inputs.shape)
         channel = self.axis % rank
-        x = ops.cast(inputs, self.variable_dtype)
+        x = wide(inputs)
         square = ops.square(x)
         if mask is not None and channel != 1:
             shape = (*ops.shape(mask), *[1] * (rank - len(mask.shape)))

@@ -124,8 +124,8 @@ class MaxPoolingWithArgmax2D(keras.layers.Layer):
         count = self._count(size, axis)
         before = 0
         if self.padding.lower() == "same":
-            before = ops.maximum((count - 1) * stride + pool - size, 0) // 2
-            before = int(before) if isinstance(size, int) else before
+            missing = (count - 1) * stride + pool - size
+            before = (max(missing, 0) if isinstance(size, int) else ops.maximum(missing, 0)) // 2
         starts = ops.arange(count, dtype="int32") * stride - before
         found = []
         for offset in range(pool):

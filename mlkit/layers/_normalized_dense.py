@@ -6,6 +6,7 @@ import keras
 from keras import constraints, initializers, ops, regularizers
 
 from mlkit._core.checks import check_bool, check_integer, check_number
+from mlkit._core.precision import wide
 from mlkit._core.registry import register
 from mlkit._core.shapes import known_size
 from mlkit._core.types import Config, Shape, Tensor
@@ -101,9 +102,8 @@ class NormalizedDense(keras.layers.Layer):
         return ops.log(ops.full(shape, self.scale, dtype=dtype))
 
     def call(self, inputs: Tensor) -> Tensor:
-        kernel = ops.convert_to_tensor(self.kernel)
-        cosines = ops.matmul(_unit(ops.cast(inputs, kernel.dtype), -1), _unit(kernel, 0))
-        scale = ops.exp(self.log_scale) if self.learn_scale else self.scale
+        cosines = ops.matmul(_unit(wide(inputs), -1), _unit(wide(self.kernel), 0))
+        scale = ops.exp(wide(self.log_scale)) if self.learn_scale else self.scale
         return ops.cast(cosines * scale, self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

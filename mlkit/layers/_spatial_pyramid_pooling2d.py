@@ -8,6 +8,7 @@ from keras import ops
 
 from mlkit._core.checks import check_choice
 from mlkit._core.images import image_format, pair, shape_to_last, to_last
+from mlkit._core.precision import wide
 from mlkit._core.registry import register
 from mlkit._core.shapes import check_rank
 from mlkit._core.types import Config, Shape, Tensor
@@ -76,7 +77,7 @@ class SpatialPyramidPooling2D(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: Tensor) -> Tensor:
-        x = ops.cast(to_last(inputs, self._format), "float32")
+        x = wide(to_last(inputs, self._format))
         batch, height, width, channels = ops.shape(x)
         pool = self._averages if self.pooling == "average" else self._largest
         levels = []

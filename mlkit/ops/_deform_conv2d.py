@@ -6,6 +6,7 @@ from keras import ops
 
 from mlkit._core.checks import check_choice
 from mlkit._core.images import pair
+from mlkit._core.precision import wide
 from mlkit._core.types import Tensor
 
 
@@ -18,7 +19,7 @@ def deform_conv2d(
     padding: str = "valid",
     dilation_rate: Any = 1,
 ) -> Tensor:
-    """Two-dimensional convolution whose taps are moved by offsets, with bilinear reading.
+    """Two-dimensional convolution whose taps are moved by offsets.
 
         y[b, i, j] = sum over taps k of w_k . x(b, s * (i, j) - pad + d * k + offset_k(b, i, j))
                      * mask_k(b, i, j)
@@ -60,6 +61,7 @@ def deform_conv2d(
         border as in torchvision's `deform_conv2d`.
     """
     check_choice("padding", padding, ["valid", "same"])
+    offsets = ops.convert_to_tensor(offsets)
     geometry = (pair("strides", strides), padding, pair("dilation_rate", dilation_rate))
     inputs, kernel = ops.convert_to_tensor(inputs), ops.convert_to_tensor(kernel)
     rows, columns, depth, filters = kernel.shape
@@ -68,7 +70,7 @@ def deform_conv2d(
     _check(offsets.shape[-1], taps, groups, channels, depth, filters)
     batch, height, width, _ = ops.shape(offsets)
     places = _places(ops.shape(inputs), offsets, (rows, columns), groups, geometry)
-    values = _read(inputs, places, groups)  # (b, h, w, g, taps, channels / g), float32
+    values = _read(inputs, places, groups)  # (b, h, w, g, taps, channels / g)
     if mask is not None:
         weight = ops.reshape(ops.cast(mask, values.dtype), (batch, height, width, groups, taps, 1))
         values = values * weight
@@ -100,10 +102,10 @@ def _check(offsets: int, taps: int, groups: int, channels: int, depth: int, filt
 
 
 def _places(shape: Any, offsets: Tensor, size: Any, groups: int, geometry: Any) -> list[Tensor]:
-    """Rows and columns at which is read, float32, each `(batch, h, w, groups, taps)`."""
+    """Rows and columns at which is read, at least float32, each `(batch, h, w, groups, taps)`."""
     batch, height, width, _ = ops.shape(offsets)
     strides, padding, dilation = geometry
-    shifts = ops.cast(offsets, "float32")
+    shifts = wide(offsets)
     shifts = ops.reshape(shifts, (batch, height, width, groups, size[0] * size[1], 2))
     grids = []
     for axis, count in enumerate((height, width)):
@@ -114,15 +116,15 @@ def _places(shape: Any, offsets: Tensor, size: Any, groups: int, geometry: Any) 
             before = ops.maximum(needed, 0) // 2
         start = ops.arange(count, dtype="int32") * strides[axis] - before
         tap = ops.arange(size[axis], dtype="int32") * dilation[axis]
-        grids.append(ops.cast(start[:, None] + tap[None, :], "float32"))
-    ones = ops.ones((size[0], size[1]), "float32")
+        grids.append(ops.cast(start[:, None] + tap[None, :], shifts.dtype))
+    ones = ops.ones(size, shifts.dtype)
     rows = ops.reshape(grids[0][:, :, None] * ones, (height, 1, 1, -1))
     columns = ops.reshape(grids[1][:, None, :] * ones, (1, width, 1, -1))
     return [rows + shifts[..., 0], columns + shifts[..., 1]]
 
 
 def _read(x: Tensor, places: list[Tensor], groups: int) -> Tensor:
-    """Bilinear interpolation, `(batch, h, w, groups, taps, channels / groups)`, float32.
+    """Bilinear interpolation, `(batch, h, w, groups, taps, channels / groups)`, at least float32.
 
     The image gets a margin of one zero, and each pixel is stored with its right, lower and lower
     right neighbour: one lookup brings all four corners. Positions further out are moved onto the
@@ -130,7 +132,7 @@ def _read(x: Tensor, places: list[Tensor], groups: int) -> Tensor:
     """
     batch, height, width, _ = ops.shape(x)
     channels = x.shape[-1] // groups
-    x = ops.pad(ops.cast(x, "float32"), ((0, 0), (1, 1), (1, 1), (0, 0)))
+    x = ops.pad(wide(x), ((0, 0), (1, 1), (1, 1), (0, 0)))
     top = ops.concatenate([x[:, :-1, :-1], x[:, :-1, 1:]], axis=-1)
     low = ops.concatenate([x[:, 1:, :-1], x[:, 1:, 1:]], axis=-1)
     corners = ops.concatenate([top, low], axis=-1)  # (b, h + 1, w + 1, 4 * g * c)
@@ -139,9 +141,9 @@ def _read(x: Tensor, places: list[Tensor], groups: int) -> Tensor:
     table = ops.reshape(corners, (-1, 4 * channels))
     index, parts = 0, []
     for place, size in zip(places, (height, width), strict=True):
-        place = ops.clip(place, -1.0, ops.cast(size, "float32"))
-        first = ops.minimum(ops.floor(ops.stop_gradient(place)), ops.cast(size, "float32") - 1)
-        parts.append((place - first)[..., None])
+        place = ops.clip(place, -1.0, ops.cast(size, place.dtype))
+        first = ops.minimum(ops.floor(ops.stop_gradient(place)), ops.cast(size, place.dtype) - 1)
+        parts.append(ops.cast(place - first, x.dtype)[..., None])
         index = index * (size + 1) + ops.cast(first, "int32") + 1
     images = ops.arange(batch, dtype="int32")[:, None, None, None, None] * groups
     images = images + ops.arange(groups, dtype="int32")[:, None]

@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from mlkit._core.precision import wide
 from mlkit._core.types import Tensor
 
 
@@ -55,9 +56,7 @@ def spectral_norm(kernel: Tensor) -> Tensor:
         https://arxiv.org/abs/1802.05957. Differs from it: the exact value instead of one step of
         power iteration, so that there is no state to save.
     """
-    matrix = kernel_matrix(kernel)
-    if matrix.dtype != "float64":
-        matrix = ops.cast(matrix, "float32")
+    matrix = wide(kernel_matrix(kernel))
     rows, columns = matrix.shape
     fixed = ops.stop_gradient(matrix)
     # Eigenvalues are squares: without the scale, weights of 1e-23 or 1e20 leave float32.

@@ -3,6 +3,7 @@
 from keras import ops, regularizers
 
 from mlkit._core.checks import check_bool, check_integer, check_number
+from mlkit._core.precision import wide
 from mlkit._core.registry import register
 from mlkit._core.types import Config, Tensor
 
@@ -43,8 +44,7 @@ class Entropy(regularizers.Regularizer):
         self.axis = axis
 
     def __call__(self, x: Tensor) -> Tensor:
-        x = ops.convert_to_tensor(x)
-        x = x if x.dtype == "float64" else ops.cast(x, "float32")
+        x = wide(x)
         if self.from_logits:
             log_p = ops.log_softmax(x, axis=self.axis)
             return -self.factor * ops.sum(ops.exp(log_p) * log_p)

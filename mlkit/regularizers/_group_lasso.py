@@ -5,6 +5,7 @@ import math
 from keras import ops, regularizers
 
 from mlkit._core.checks import check_bool, check_integer, check_number
+from mlkit._core.precision import wide
 from mlkit._core.registry import register
 from mlkit._core.types import Config, Tensor
 
@@ -47,8 +48,7 @@ class GroupLasso(regularizers.Regularizer):
         self.scale_by_size = scale_by_size
 
     def __call__(self, x: Tensor) -> Tensor:
-        x = ops.convert_to_tensor(x)
-        x = x if x.dtype == "float64" else ops.cast(x, "float32")
+        x = wide(x)
         groups = x.shape[self.axis]
         rows = ops.reshape(ops.moveaxis(x, self.axis, 0), (groups, -1))
         square = ops.sum(ops.square(rows), axis=-1)

@@ -3,6 +3,7 @@
 from keras import ops, regularizers
 
 from mlkit._core.checks import check_bool, check_number
+from mlkit._core.precision import wide
 from mlkit._core.registry import register
 from mlkit._core.types import Config, Tensor
 
@@ -40,8 +41,7 @@ class Hoyer(regularizers.Regularizer):
         self.squared = squared
 
     def __call__(self, x: Tensor) -> Tensor:
-        x = ops.convert_to_tensor(x)
-        x = x if x.dtype == "float64" else ops.cast(x, "float32")
+        x = wide(x)
         # The measure does not change with the scale, so that squares need not over- or underflow.
         largest = ops.stop_gradient(ops.max(ops.abs(x)))
         some = largest > 0

@@ -3,6 +3,7 @@
 from keras import ops, regularizers
 
 from mlkit._core.checks import check_choice, check_number
+from mlkit._core.precision import wide
 from mlkit._core.registry import register
 from mlkit._core.types import Config, Tensor
 from mlkit.ops._spectral_norm import kernel_matrix, spectral_norm
@@ -47,9 +48,7 @@ class SoftOrthogonal(regularizers.Regularizer):
         self.mode = mode
 
     def __call__(self, x: Tensor) -> Tensor:
-        matrix = kernel_matrix(x)
-        if matrix.dtype != "float64":
-            matrix = ops.cast(matrix, "float32")
+        matrix = wide(kernel_matrix(x))
         if matrix.shape[0] < matrix.shape[1]:
             matrix = ops.transpose(matrix)
         gram = ops.matmul(ops.transpose(matrix), matrix)
