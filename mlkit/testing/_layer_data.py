@@ -90,11 +90,16 @@ def symbolic(data: Any, unknown: Sequence[int] | None = None) -> Any:
         data: arrays.
         unknown: axes of unknown size; default: none, the batch's size is fixed too.
     """
-    open_axes = set(unknown or ())
+    if isinstance(data, dict):  # a model wants its inputs named as in the dict
+        return {name: _symbol(leaf, unknown, name) for name, leaf in data.items()}
+    return _symbol(data, unknown)
 
+
+def _symbol(data: Any, unknown: Sequence[int] | None, name: str | None = None) -> Any:
     def make(leaf: np.ndarray) -> Any:
-        shape = tuple(None if i in open_axes else n for i, n in enumerate(leaf.shape))
-        return keras.Input(batch_shape=shape, dtype=keras.backend.standardize_dtype(leaf.dtype))
+        shape = tuple(None if i in (unknown or ()) else n for i, n in enumerate(leaf.shape))
+        dtype = keras.backend.standardize_dtype(leaf.dtype)
+        return keras.Input(batch_shape=shape, dtype=dtype, name=name if leaf is data else None)
 
     return tree.map_structure(make, data)
 

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from mlkit.testing._check import check, message
-from mlkit.testing._layer_data import call, is_float
+from mlkit.testing._layer_data import call, is_float, symbolic
 from mlkit.testing._layer_live import gradients_of, live, restored
 from mlkit.testing._report import CheckFailed, NotApplicable
 from mlkit.testing._spec import LayerSpec
@@ -29,16 +29,16 @@ def compiled(spec: LayerSpec) -> None:
 
     second = tree.map_structure(lambda a: a[::-1].copy(), it.data)
     with restored(it.layer):
-        eager = [call(spec, it.layer, data, training=True) for data in (it.data, second)]
-    with restored(it.layer):
         graph = [step(data) for data in map(_tensors, (it.data, second))]
+    with restored(it.layer):
+        eager = [call(spec, it.layer, data, training=True) for data in (it.data, second)]
     if len(traces) > 1:
         raise CheckFailed(
             f"two batches of one shape were traced {len(traces)} times.",
             why="Tracing costs hundreds of times what a step costs; under fit it looks like a "
             "slow model.",
-            mend="Make all variables in `build`, and let nothing that `call` does depend on "
-            "a Python number that changes.",
+            mend="Make all variables in `build`: one that is made at the first call needs a second "
+            "trace.",
         )
     for number, (a, b) in enumerate(zip(graph, eager, strict=True), 1):
         found = difference(a, b, 1e-4)
@@ -115,9 +115,7 @@ class _Gain(keras.Layer):
 def fit(spec: LayerSpec) -> None:
     """`compile` and `fit` train a model with the layer: finite loss, weights that move."""
     it = live(spec)
-    inputs = tree.map_structure(
-        lambda a: keras.Input(a.shape[1:], dtype=keras.backend.standardize_dtype(a.dtype)), it.data
-    )
+    inputs = symbolic(it.data, (0,))
     layer = spec.make()
     before = tree.map_structure(lambda t: _Gain()(t) if is_float(t) else t, inputs)
     outputs = [t for t in tree.flatten(call(spec, layer, before)) if is_float(t)]

@@ -116,6 +116,8 @@ def _takes_masks(spec: LayerSpec) -> Any:
     in_call = any("mask" in name for name in inspect.signature(spec.cls.call).parameters)
     if not it.layer.supports_masking and not in_call:
         raise NotApplicable("supports_masking is False")
+    if spec.integer_inputs and not in_call:
+        raise NotApplicable("the layer makes masks of integers, and takes none")
     if not any(_maskable(spec, leaf) for leaf in tree.flatten(it.data)):
         raise NotApplicable("no input is a sequence: (batch, steps, features)")
     return it.data

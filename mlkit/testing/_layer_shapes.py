@@ -50,8 +50,9 @@ def shapes(spec: LayerSpec) -> None:
 
 
 def _computed(spec: LayerSpec, it: Any) -> list[tuple[int | None, ...]] | None:
-    """What `compute_output_shape` says; None for a call that it has no arguments for."""
-    if spec.call_kwargs:
+    """What `compute_output_shape` says; None where the layer leaves that to Keras."""
+    written = type(it.layer).compute_output_shape is not keras.Layer.compute_output_shape
+    if spec.call_kwargs or not written:
         return None
     sizes = tree.map_structure(lambda leaf: tuple(leaf.shape), it.data)
     if by_keyword(spec, it.data):
@@ -91,18 +92,20 @@ def dynamic_shapes(spec: LayerSpec) -> None:
     """An unknown batch size, and unknown sizes on `dynamic_axes`, are no obstacle."""
     it = live(spec)
     unknown = (0, *spec.dynamic_axes)
+    batches = (it.data, longer(it.data, unknown))
     try:
         model = model_of(spec, it.layer, it.data, unknown)
+        graph = tf.function(lambda data: model(data, training=False), reduce_retracing=True)
+        outputs = [graph(data) for data in batches]
     except Exception as error:
         raise CheckFailed(
             f"with axes {list(unknown)} unknown the layer raised {type(error).__name__}: "
             f"{message(error)}",
             why="A model is built before its first batch, whose size is not known then.",
-            mend="Use `keras.ops.shape(x)[0]` or -1 in a reshape for sizes that may be unknown.",
+            mend="Use `keras.ops.shape(x)[0]`, or -1 in a reshape, for sizes that may be unknown.",
         ) from error
-    graph = tf.function(lambda data: model(data, training=False), reduce_retracing=True)
-    for data in (it.data, longer(it.data, unknown)):
-        found = difference(graph(data), call(spec, it.layer, data, training=False), 1e-5)
+    for data, output in zip(batches, outputs, strict=True):
+        found = difference(output, call(spec, it.layer, data, training=False), 1e-5)
         if found:
             raise CheckFailed(
                 f"for {_sizes(data)} the model built with axes {list(unknown)} unknown and the "

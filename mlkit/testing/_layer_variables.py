@@ -72,7 +72,9 @@ def _found(thing: Any, path: str, seen: set[int], depth: int = 0) -> Iterator[tu
     elif isinstance(thing, (list, tuple, set, frozenset)):
         held = [(f"{path}[{i}]", value) for i, value in enumerate(thing)]
     elif _worth_a_look(thing):
-        held = [(f"{path}.{name}", value) for name, value in list(vars(thing).items())]
+        # The author's own names first: Keras and TensorFlow keep tables of the same things.
+        names = sorted(vars(thing), key=lambda name: (name.startswith("_self_"), name[0] == "_"))
+        held = [(f"{path}.{name}", vars(thing)[name]) for name in names]
     else:
         return
     for where, value in held:
