@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from keras import initializers, ops
+from keras import backend, initializers, ops
 
 from mlkit._core.checks import check_integer, check_number
 from mlkit._core.registry import register
@@ -52,10 +52,11 @@ class DeltaOrthogonal(initializers.Initializer):
                 "DeltaOrthogonal takes the kernel of a 1D, 2D or 3D convolution, (*kernel, inputs, "
                 f"filters) with filters ≥ inputs. Received: shape={tuple(shape)}"
             )
-        centre = self._orthogonal(shape[-2:], dtype=dtype)
+        centre = self._orthogonal(shape[-2:], dtype="float32")  # QR has no bfloat16
         margins = [((size - 1) // 2, size - 1 - (size - 1) // 2) for size in shape[:-2]]
         tap = ops.reshape(centre, (*[1] * len(margins), *shape[-2:]))
-        return ops.pad(tap, [*margins, (0, 0), (0, 0)])
+        kernel = ops.pad(tap, [*margins, (0, 0), (0, 0)])
+        return ops.cast(kernel, dtype or backend.floatx())
 
     def get_config(self) -> Config:
         return {"gain": self.gain, "seed": self.seed}
