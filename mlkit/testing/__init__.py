@@ -39,7 +39,11 @@ from mlkit.testing import _loss_model as _loss_model
 from mlkit.testing import _loss_numeric as _loss_numeric
 from mlkit.testing import _metric as _metric
 from mlkit.testing import _metric_model as _metric_model
+from mlkit.testing import _optimizer as _optimizer
+from mlkit.testing import _optimizer_base as _optimizer_base
+from mlkit.testing import _optimizer_state as _optimizer_state
 from mlkit.testing import _regularizer as _regularizer
+from mlkit.testing import _schedule as _schedule
 from mlkit.testing._pytest import parametrize as parametrize
 from mlkit.testing._report import ConformanceError as ConformanceError
 from mlkit.testing._report import Report as Report
