@@ -156,8 +156,8 @@ def sparse(spec: OptimizerSpec) -> None:
         [3, 1],
         why="Embeddings give such gradients: they train otherwise than the rest, or not at all.",
         mend="Use the base class's operations (self.assign_add, keras.ops), which know "
-        "IndexedSlices, or ops.convert_to_tensor(gradient) first. A lazy optimizer, which leaves "
-        "the other rows alone on purpose, excuses it.",
+        "IndexedSlices, rather than Python's operators. A lazy optimizer, which leaves the other "
+        "rows alone on purpose, excuses it.",
     )
 
 
@@ -169,9 +169,9 @@ def sparse_repeated(spec: OptimizerSpec) -> None:
         [3, 1, 3],
         why="A word that occurs twice in a batch: the square of the sum of its gradients is not "
         "the sum of their squares. Keras' own Adam, RMSprop, Adagrad and others get it wrong.",
-        mend="Sum the rows before anything that is not linear: ops.convert_to_tensor(gradient), or "
-        "tf.math.unsorted_segment_sum over tf.unique(indices). A lazy optimizer excuses `sparse` "
-        "and this, and tests it by itself.",
+        mend="Sum the rows before anything that is not linear: a dense gradient by "
+        "tf.convert_to_tensor(gradient), or one row each by tf.math.unsorted_segment_sum over "
+        "tf.unique(indices).",
     )
 
 

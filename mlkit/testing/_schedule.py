@@ -150,7 +150,8 @@ def in_optimizer(spec: ScheduleSpec) -> None:
         want = np.float32(array(schedule(step)))
         must_agree(previous - now, want, 1e-6, f"update {step} moved by", **told)
         previous = now
-    back = through_json(optimizer)
+    with keras.saving.custom_object_scope({spec.cls.__name__: spec.cls}):
+        back = through_json(optimizer)
     back.build([weight])
     back.iterations.assign(7)
     must_agree(
