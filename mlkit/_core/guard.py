@@ -26,3 +26,8 @@ def ensure(condition: Any, message: str) -> None:
         tf.debugging.Assert(condition, [message])
     elif not bool(condition):
         raise ValueError(message)
+
+
+def is_known(value: Any) -> bool:
+    """Whether the value of a tensor can be read now: outside of any graph."""
+    return not (keras.backend.is_keras_tensor(value) or tf.is_symbolic_tensor(value))

@@ -99,7 +99,7 @@ class CohenKappa(ConfusionMetric):
         counts = ops.convert_to_tensor(self.counts)
         total = ops.sum(counts)
         expected = ratio(ops.sum(counts, axis=1)[:, None] * ops.sum(counts, axis=0), total)
-        cost = self._costs()
+        cost = ops.convert_to_tensor(self._costs())
         return self._cast(1.0 - ratio(ops.sum(cost * counts), ops.sum(cost * expected)))
 
     def _costs(self) -> np.ndarray:

@@ -69,6 +69,12 @@ def is_integer(x: Tensor) -> bool:
     return "int" in dtype or dtype == "bool"
 
 
+def wide(x: Tensor) -> Tensor:
+    """The same numbers in float32 or float64: a threshold is not rounded to a half's digits."""
+    dtype = keras.utils.standardize_dtype(x.dtype)
+    return x if dtype in ("float32", "float64") else ops.cast(x, "float32")
+
+
 def class_targets(y_true: Tensor, lead: Sequence[int | None], num_classes: int) -> Tensor:
     """Classes as float64 of shape `lead`, from integers or one-hot rows.
 
@@ -116,7 +122,7 @@ def class_predictions(y_pred: Tensor, num_classes: int, threshold: float) -> tup
         bad = ops.any(ops.isnan(y_pred), axis=-1)
         return ops.cast(ops.argmax(y_pred, axis=-1), "int32"), bad
     if num_classes == 2 and shape and (len(shape) == 1 or shape[-1] == 1):
-        score = ops.squeeze(y_pred, axis=-1) if len(shape) > 1 else y_pred
+        score = wide(ops.squeeze(y_pred, axis=-1) if len(shape) > 1 else y_pred)
         return ops.cast(score > threshold, "int32"), ops.isnan(score)
     single = " (or a single score, [N] or [..., 1])" if num_classes == 2 else ""
     raise ValueError(
@@ -175,9 +181,9 @@ def label_pairs(
         )
     weight = example_weights(sample_weight, y_pred[..., 0])
     y_true = ops.reshape(ops.cast(y_true, "float64"), (-1, labels))
-    y_pred = ops.reshape(y_pred, (-1, labels))
+    y_pred = wide(ops.reshape(y_pred, (-1, labels)))
     bad = ops.logical_or(
-        ops.isnan(y_pred) if not is_integer(y_pred) else ops.zeros_like(y_pred, dtype="bool"),
+        ops.isnan(y_pred),
         ops.logical_and(y_true != 0, y_true != 1),
     )
     poison = poisoned(

@@ -1,10 +1,9 @@
 """Labels and probabilities in one form, for calibration."""
 
-import keras
 from keras import ops
 
 from mlkit._core.types import Tensor
-from mlkit.metrics._inputs import class_targets, example_weights, poisoned
+from mlkit.metrics._inputs import class_targets, example_weights, poisoned, wide
 
 
 def probability_pairs(
@@ -18,9 +17,7 @@ def probability_pairs(
     Raises:
         ValueError: shapes that do not match.
     """
-    y_pred = ops.convert_to_tensor(y_pred)
-    if keras.utils.standardize_dtype(y_pred.dtype) not in ("float32", "float64"):
-        y_pred = ops.cast(y_pred, "float32")
+    y_pred = wide(ops.convert_to_tensor(y_pred))
     if len(y_pred.shape) == 0:
         raise ValueError("`y_pred` must have at least one axis, that of the examples.")
     prob = y_pred[:, None] if len(y_pred.shape) == 1 else y_pred

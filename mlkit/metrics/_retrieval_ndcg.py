@@ -1,0 +1,84 @@
+"""Normalised discounted cumulative gain of the k nearest."""
+
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from mlkit._core.checks import check_integer
+from mlkit._core.registry import register
+from mlkit._core.types import Config, Tensor
+from mlkit.metrics._retrieval import Retrieval, nearest
+
+
+@register
+class RetrievalNDCG(Retrieval):
+    """Normalised discounted cumulative gain of the k nearest.
+
+    Σ relevant_i / log2(i + 1) over the ranks i = 1…k, divided by what the best order would reach.
+    Relevance is 0 or 1.
+
+    Each example is a query that searches all the others of the same pass (never itself) by its
+    embedding; those with its label are relevant. Queries without a relevant example are left out,
+    weight 0 takes an example out altogether, other weights weigh the queries. Equal distances
+    count in the order of arrival. The full matrix of distances is never built.
+
+    Labels have shape `(N,)` or `(N, 1)`, embeddings `(N, dim)`.
+
+    Args:
+        dim: size of the embeddings, at least 1.
+        k: how many of the nearest are looked at, at least 1. Default 10.
+        distance: what is near: `"cosine"` (default), `"euclidean"`, or `"dot"` for the largest
+            product.
+        capacity: how many examples there is room for, at least 1; under a strategy an equal share a
+            replica. Default 10,000. Memory: capacity × dim × 8 bytes, and a further
+            256 × capacity × 4 in `result()`.
+        overflow: what happens beyond `capacity`: `"error"` (default) raises outside XLA and makes
+            the result NaN inside; `"latest"` keeps the newest examples.
+        name: of the metric. Default `"retrieval_ndcg"`.
+        **kwargs: as for `keras.Metric`.
+
+    Raises:
+        ValueError: an argument out of its range; other shapes than these; outside XLA also NaN in
+            the embeddings, or more examples than there is room for. Under XLA the result is then
+            NaN.
+        TypeError: an argument of a wrong type.
+
+    Example:
+        >>> import mlkit as mk
+        >>> metric = mk.metrics.RetrievalNDCG(2, k=2, capacity=4)
+        >>> metric.update_state([0, 0, 1, 1], [[1, 0], [1, 0.1], [0, 1], [1, 0.2]])
+        >>> round(float(metric.result()), 4)
+        0.6577
+
+    Reference:
+        Järvelin & Kekäläinen, 2002, https://doi.org/10.1145/582415.582418;
+        `sklearn.metrics.ndcg_score`.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        k: int = 10,
+        *,
+        distance: str = "cosine",
+        capacity: int = 10_000,
+        overflow: str = "error",
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            dim, distance=distance, capacity=capacity, overflow=overflow, name=name, **kwargs
+        )
+        check_integer("k", k, low=1)
+        self.k = k
+
+    def _score(self, closeness: Tensor, same: Tensor, relevant: Tensor) -> Tensor:
+        hits = nearest(closeness, same, self.k)
+        discount = 1.0 / np.log2(np.arange(hits.shape[-1], dtype="float32") + 2.0)
+        ideal = ops.cumsum(ops.convert_to_tensor(discount))
+        most = ops.clip(relevant, 1, hits.shape[-1]) - 1
+        return ops.sum(hits * discount, axis=-1) / ops.take(ideal, most)
+
+    def get_config(self) -> Config:
+        return {**super().get_config(), "k": self.k}
