@@ -15,18 +15,21 @@ BATCHWISE = "the loss couples the examples of a batch"
 
 
 def batch(spec: LossSpec | MetricSpec, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Targets and predictions, floats in float32."""
-    if spec.y_true is None or spec.y_pred is None:
+    """Targets and predictions, floats in float32. A metric of values alone gets them twice."""
+    alone = isinstance(spec, MetricSpec) and spec.y_pred is None
+    if spec.y_true is None or (spec.y_pred is None and not alone):
         raise CheckFailed(
             "`y_true` or `y_pred` was not given.",
             why="Without a batch the part cannot be called.",
             mend="Give both: arrays, batch first, or functions of a numpy.random.Generator.",
         )
     rng = np.random.default_rng(seed)
-    y_true, y_pred = (
-        _single(data(rng) if callable(data) else data) for data in (spec.y_true, spec.y_pred)
-    )
-    return y_true, y_pred
+    y_true = _single(draw_with(rng, spec.y_true))
+    return y_true, y_true if alone else _single(draw_with(rng, spec.y_pred))
+
+
+def draw_with(rng: np.random.Generator, data: Any) -> Any:
+    return data(rng) if callable(data) else data
 
 
 def _single(value: Any) -> np.ndarray:

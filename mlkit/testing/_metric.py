@@ -1,5 +1,6 @@
 """Rules for metrics: batches, weights, merging, the state."""
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,11 +20,13 @@ _SUMS = (
 
 
 def update(metric: Any, y_true: Any, y_pred: Any, weight: Any = None) -> Any:
-    """The metric after one more batch."""
+    """The metric after one more batch. One of values alone, as `keras.metrics.Mean`, gets these."""
+    names = list(inspect.signature(metric.update_state).parameters)
+    data = (y_true,) if names[1:2] == ["sample_weight"] else (y_true, y_pred)
     if weight is None:
-        metric.update_state(y_true, y_pred)
+        metric.update_state(*data)
     else:
-        metric.update_state(y_true, y_pred, sample_weight=weight)
+        metric.update_state(*data, sample_weight=weight)
     return metric
 
 
@@ -46,6 +49,11 @@ def of_nothing(spec: MetricSpec) -> Any:
         return value(spec.make())
     except Exception:  # whatever a metric raises that makes its variables late
         return None
+
+
+def needs_predictions(spec: MetricSpec) -> None:
+    if spec.y_pred is None:
+        raise NotApplicable("the metric is one of values, without predictions")
 
 
 def needs_weights(spec: MetricSpec) -> None:
@@ -195,7 +203,8 @@ def weight_shapes(spec: MetricSpec) -> None:
         "1 for each against None": (np.ones_like(weight), plain),
     }
     metric = spec.make()
-    metric.update_state(y_true, y_pred, sample_weight=None)
+    data = (y_true,) if spec.y_pred is None else (y_true, y_pred)
+    metric.update_state(*data, sample_weight=None)
     must_agree(
         value(metric), plain, 0.0, "sample_weight=None", why="fit passes None.", mend="Allow it."
     )

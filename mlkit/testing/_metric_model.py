@@ -13,7 +13,7 @@ from mlkit.testing._compare import must_agree, worlds
 from mlkit.testing._layer_replicas import strategy
 from mlkit.testing._loss_data import batch, weights
 from mlkit.testing._loss_model import identity_model
-from mlkit.testing._metric import measured, update, value
+from mlkit.testing._metric import measured, needs_predictions, update, value
 from mlkit.testing._report import NotApplicable
 from mlkit.testing._spec import MetricSpec
 
@@ -41,6 +41,7 @@ def cancellation(spec: MetricSpec) -> None:
 @check("metric")
 def half_precision(spec: MetricSpec) -> None:
     """Predictions in float16 and bfloat16 give what the same numbers in float32 give."""
+    needs_predictions(spec)
     y_true, y_pred = batch(spec)
     if not np.issubdtype(y_pred.dtype, np.floating):
         raise NotApplicable("the predictions are not floats")
@@ -147,6 +148,7 @@ def _no_loss(_: Any, y_pred: Any) -> Any:
 @check("metric")
 def evaluate(spec: MetricSpec) -> None:
     """A compiled model reports its value from `evaluate`, also when saved and loaded."""
+    needs_predictions(spec)
     y_true, y_pred = batch(spec)
     model, x = identity_model(y_pred)
     y = y_true.reshape(len(y_true), -1) if y_pred.ndim == 1 else y_true

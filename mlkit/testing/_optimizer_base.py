@@ -169,9 +169,9 @@ def sparse_repeated(spec: OptimizerSpec) -> None:
         [3, 1, 3],
         why="A word that occurs twice in a batch: the square of the sum of its gradients is not "
         "the sum of their squares. Keras' own Adam, RMSprop, Adagrad and others get it wrong.",
-        mend="Sum the rows before anything that is not linear: a dense gradient by "
-        "tf.convert_to_tensor(gradient), or one row each by tf.math.unsorted_segment_sum over "
-        "tf.unique(indices).",
+        mend="Sum the rows before anything that is not linear. ops.add(gradient, "
+        "ops.zeros_like(variable)) makes the gradient dense and does it; "
+        "ops.convert_to_tensor does not.",
     )
 
 

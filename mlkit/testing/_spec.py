@@ -135,7 +135,8 @@ class MetricSpec(Spec):
     """A metric.
 
     Args:
-        y_true, y_pred: data for one call, batch first, at least 12 examples.
+        y_true, y_pred: data for one call, batch first, at least 12 examples; only `y_true` for a
+            metric of values, as `keras.metrics.Mean` is.
         reference: an independent witness, `(y_true, y_pred, sample_weight) -> value` (a float, or a
             dict as `result()` returns it); `sample_weight` is None or of shape (N,).
         weighted: whether `update_state` takes `sample_weight`.
