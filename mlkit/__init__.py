@@ -79,6 +79,7 @@ from mlkit import losses as losses  # noqa: E402
 from mlkit import metrics as metrics  # noqa: E402
 from mlkit import optimizers as optimizers  # noqa: E402
 from mlkit import callbacks as callbacks  # noqa: E402
+from mlkit import plotting as plotting  # noqa: E402
 from mlkit import training as training  # noqa: E402
 from mlkit.training import Trainer as Trainer, fit as fit  # noqa: E402
 from mlkit import export as export  # noqa: E402
