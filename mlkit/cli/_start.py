@@ -1,4 +1,4 @@
-"""Where the command starts. The wheel holds a copy of this file beside the package.
+"""Where the command starts. The wheel holds this file beside the package.
 
 Python runs `mlkit/__init__.py`, and with it TensorFlow, before any module inside. So the script
 starts outside, and puts a package in place that has its path but has not run yet. A command that
