@@ -49,6 +49,7 @@ from mlkit.metrics._precision_score import PrecisionScore as PrecisionScore
 from mlkit.metrics._quantile_coverage import QuantileCoverage as QuantileCoverage
 from mlkit.metrics._r_square import RSquare as RSquare
 from mlkit.metrics._recall_score import RecallScore as RecallScore
+from mlkit.metrics._report import report as report
 from mlkit.metrics._retrieval_hit_rate import RetrievalHitRate as RetrievalHitRate
 from mlkit.metrics._retrieval_map_at_r import RetrievalMAPAtR as RetrievalMAPAtR
 from mlkit.metrics._retrieval_mrr import RetrievalMRR as RetrievalMRR
