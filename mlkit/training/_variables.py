@@ -1,0 +1,68 @@
+"""Every variable of a run, under a name that a new process gives it too."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+def variables_of(value: Any) -> list[Any]:
+    """The variables of one Keras object, or of a `tf.Variable`; of anything else none."""
+    if isinstance(value, (keras.Variable, tf.Variable)):
+        return [value]
+    if isinstance(value, keras.random.SeedGenerator):
+        return [value.state]
+    if isinstance(value, keras.Model):
+        metrics = [v for metric in value.metrics for v in metric.variables]
+        optimizer = value.optimizer.variables if value.optimizer is not None else []
+        return [*value.variables, *optimizer, *metrics]
+    if isinstance(value, (keras.Layer, keras.Metric, keras.Optimizer)):
+        return list(value.variables)
+    if isinstance(value, tf.random.Generator):
+        return [value.state]
+    return list(getattr(value, "state_variables", []))
+
+
+def _walk(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _walk(f"{name}.{key}", inner)
+    elif isinstance(value, (list, tuple)):
+        for index, inner in enumerate(value):
+            yield from _walk(f"{name}.{index}", inner)
+    else:
+        yield name, value
+
+
+def collect(owner: Any) -> dict[str, Any]:
+    """The variables of all Keras objects among an object's attributes, each once.
+
+    The key is the attribute, the place among the object's variables, and the variable's own path:
+    two layers of one name, and the states of all seed generators, keep apart.
+    """
+    found: dict[str, Any] = {}
+    seen: set[int] = set()
+    for attribute in sorted(vars(owner)):
+        for name, value in _walk(attribute, vars(owner)[attribute]):
+            for index, variable in enumerate(variables_of(value)):
+                if id(variable) not in seen:
+                    seen.add(id(variable))
+                    path = getattr(variable, "path", None) or variable.name
+                    found[f"{name}/{index}/{path}"] = variable
+    return found
+
+
+class Snapshot:
+    """The values of some variables, to be put back.
+
+    Args:
+        variables: Keras or TensorFlow variables.
+    """
+
+    def __init__(self, variables: Any) -> None:
+        self._values = [(v, tf.identity(tf.convert_to_tensor(v))) for v in variables]
+
+    def restore(self) -> None:
+        for variable, value in self._values:
+            variable.assign(value)
