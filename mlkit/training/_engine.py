@@ -1,6 +1,6 @@
 """The inside of the trainer: programs, kept from call to call, and what goes around them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from mlkit.training._array_program import ArrayProgram
 from mlkit.training._arrays import Arrays
-from mlkit.training._callbacks import stops_on_nonfinite
+from mlkit.training._auto import Choice
 from mlkit.training._loop import to_python
 from mlkit.training._model_step import ModelStep
 from mlkit.training._programs import Job, Logs
@@ -32,6 +32,7 @@ class Engine:
         self.model_step = ModelStep(model)
         self._programs: dict[Any, Any] = {}
         self._log_order: dict[str, int] = {}
+        self.choice: Choice | None = None
 
     def kept(self, key: Any, make: Callable[[], Any]) -> Any:
         """What `make` returned for this key and this state of the model."""
@@ -45,10 +46,16 @@ class Engine:
         trainable = tuple(id(v) for v in self.model.trainable_variables)
         return trainable, id(self.model.optimizer), tuple(id(m) for m in self.model.metrics)
 
-    def program(self, kind: str, data: Source, callbacks: Sequence[Any] = ()) -> Any:
-        """The program that runs a kind of step over some data."""
-        name, xla = self.choose(data)
-        watch = kind == "train" and any(stops_on_nonfinite(c) for c in callbacks)
+    def program(self, kind: str, data: Source, choice: Choice, watch: bool = False) -> Any:
+        """The program that runs a kind of step over some data.
+
+        Args:
+            kind: `"train"` or `"test"`.
+            data: the data.
+            choice: the program.
+            watch: whether a block ends with the first loss that is not finite.
+        """
+        name, xla = choice.name, choice.xla
         cls: Any = ArrayProgram if isinstance(data, Arrays) else StreamProgram
         program = self.kept(
             (kind, name, xla, watch, data.signature()),
@@ -57,15 +64,15 @@ class Engine:
         program.data = data
         return program
 
-    def choose(self, data: Source) -> tuple[str, bool]:
-        """The name of the program for some data, and whether with XLA."""
+    def asked_for(self, data: Source) -> Choice | None:
+        """The program that was asked for by name; None for `"auto"`."""
+        if self.model.run_eagerly:
+            return Choice("eager", False, "the model is compiled with run_eagerly=True")
         if self.execution == "auto":
-            if self.model.run_eagerly:
-                return "eager", False
-            return ("epoch" if isinstance(data, Arrays) else "fused"), False
+            return None
         name, _, option = self.execution.partition("+")
         if isinstance(data, Arrays) or name != "epoch":
-            return name, option == "xla"
+            return Choice(name, option == "xla", "asked for")
         raise ValueError(
             "execution='epoch' needs data in memory: arrays, not batches that arrive one by one. "
             f"Use 'fused' or 'auto'. Received x of type {type(data.dataset).__name__}."
@@ -108,13 +115,22 @@ class Engine:
         logs = to_python(raw)
         return {k: logs[k] for k in sorted(logs, key=lambda k: self._log_order.get(k, len(logs)))}
 
+    def for_evaluation(self, data: Source) -> Choice:
+        """Evaluation takes the program of training, as far as the data allow it."""
+        choice = self.asked_for(data) if self.execution != "auto" else self.choice
+        if choice is None or choice.name in ("step", "fused", "epoch"):
+            name = "epoch" if isinstance(data, Arrays) else "fused"
+            return Choice(name, choice is not None and choice.xla, "evaluation")
+        return choice
+
     def evaluate(self, data: Source, callback_list: Any) -> dict[str, Any]:
         """One pass over some data with the test step."""
         callback_list.on_test_begin()
         self.reset_metrics()
         if not isinstance(data, Arrays):
             data.rewind()
-        raw, _ = self.program("test", data).run(0, 0, data.steps)
+        choice = self.for_evaluation(data)
+        raw, _ = self.program("test", data, choice).run(0, 0, data.steps)
         logs = self.to_logs(raw)
         callback_list.on_test_end(logs)
         return logs

@@ -76,18 +76,20 @@ def _refuse_with_batches(x: Any, y: Any, sample_weight: Any, batch_size: int | N
 
 
 def _stream(x: Any, steps: Any, shuffle: bool, class_weight: Any, seed: int) -> Stream:
+    sample = None
     if isinstance(x, keras.utils.PyDataset):
-        dataset = from_py_dataset(x, shuffle, seed)
+        dataset, sample = from_py_dataset(x, shuffle, seed)
     elif is_dataset(x):
         dataset = x
     else:
-        dataset = _from_iterator(x)
+        dataset, sample = _from_iterator(x)
     if class_weight is not None:
         dataset = dataset.map(lambda *batch: _weighted(batch, class_weight))
-    return Stream(dataset, steps=steps)
+        sample = None if sample is None else _weighted(sample, class_weight)
+    return Stream(dataset, steps=steps, sample=sample)
 
 
-def _from_iterator(x: Any) -> tf.data.Dataset:
+def _from_iterator(x: Any) -> tuple[tf.data.Dataset, Any]:
     """A generator can be read once: the first batch tells its structure and is then given back."""
     try:
         first = as_tuple(next(x))
@@ -101,7 +103,7 @@ def _from_iterator(x: Any) -> tf.data.Dataset:
         for batch in x:
             yield as_tuple(batch)
 
-    return from_generator(batches, first)
+    return from_generator(batches, first), first
 
 
 def _weighted(batch: tuple[Any, ...], class_weight: Mapping[int, float]) -> tuple[Any, ...]:

@@ -18,8 +18,10 @@ def is_infinite(dataset: tf.data.Dataset) -> bool:
     return int(dataset.cardinality()) == tf.data.INFINITE_CARDINALITY
 
 
-def from_py_dataset(source: keras.utils.PyDataset, shuffle: bool, seed: int) -> tf.data.Dataset:
-    """A `PyDataset` as a dataset: its batches in order, or in a new order each epoch."""
+def from_py_dataset(
+    source: keras.utils.PyDataset, shuffle: bool, seed: int
+) -> tuple[tf.data.Dataset, Any]:
+    """A `PyDataset` as a dataset, its batches in a new order each epoch; and its first batch."""
     count = source.num_batches
     if count is None:
         raise ValueError(
@@ -37,8 +39,9 @@ def from_py_dataset(source: keras.utils.PyDataset, shuffle: bool, seed: int) -> 
             yield as_tuple(source[int(index)])
         source.on_epoch_end()
 
-    dataset = from_generator(batches, as_tuple(source[0]))
-    return dataset.apply(tf.data.experimental.assert_cardinality(count))
+    sample = as_tuple(source[0])
+    dataset = from_generator(batches, sample)
+    return dataset.apply(tf.data.experimental.assert_cardinality(count)), _cast(sample)
 
 
 def as_tuple(batch: Any) -> Any:
@@ -51,15 +54,23 @@ def as_tuple(batch: Any) -> Any:
     return (batch,)
 
 
+def _cast(batch: Any) -> Any:
+    """Arrays of a batch in the types of `from_generator`."""
+
+    def one(leaf: Any) -> Any:
+        array = np.asarray(leaf)
+        return array.astype(keras.config.floatx()) if array.dtype == np.float64 else array
+
+    return keras.tree.map_structure(one, batch)
+
+
 def from_generator(make: Callable[[], Iterator[Any]], sample: Any) -> tf.data.Dataset:
     """A dataset of what a generator yields: the structure of `sample`, with a free batch axis."""
 
     def spec(leaf: Any) -> tf.TensorSpec:
-        array = tf.convert_to_tensor(leaf)
-        dtype = tf.as_dtype(keras.config.floatx()) if array.dtype == tf.float64 else array.dtype
-        return tf.TensorSpec([None, *array.shape[1:]], dtype)
+        return tf.TensorSpec([None, *leaf.shape[1:]], tf.as_dtype(leaf.dtype))
 
-    signature = keras.tree.map_structure(spec, sample)
+    signature = keras.tree.map_structure(spec, _cast(sample))
 
     def cast() -> Iterator[Any]:
         for batch in make():
@@ -102,11 +113,14 @@ class Stream:
         dataset: yields `(x,)`, `(x, y)` or `(x, y, sample_weight)` with a batch axis.
         steps: batches an epoch; default: until the dataset ends. With it, the dataset goes on
             from epoch to epoch, as in `model.fit`.
+        sample: a first batch, where reading one would use it up (a generator).
     """
 
     shuffle = False
 
-    def __init__(self, dataset: tf.data.Dataset, *, steps: int | None = None) -> None:
+    def __init__(
+        self, dataset: tf.data.Dataset, *, steps: int | None = None, sample: Any = None
+    ) -> None:
         if steps is None and is_infinite(dataset):
             raise ValueError(
                 "The dataset never ends. Give `steps_per_epoch`, or remove `.repeat()`."
@@ -121,6 +135,7 @@ class Stream:
         source = with_end_marker(dataset) if self.marked else dataset
         self._source = source if steps is not None else source.repeat()
         self._iterator: Any = None
+        self._sample = sample
 
     def signature(self) -> Any:
         """What a traced program depends on."""
@@ -137,8 +152,14 @@ class Stream:
         """Begin the dataset anew."""
         self._iterator = None
 
+    def first_batch(self) -> Any:
+        """A first batch, read once: a dataset that shuffles has another state after each look."""
+        if self._sample is None:
+            self._sample = next(iter(self.dataset.take(1)), None)
+        if self._sample is None:
+            raise ValueError("The dataset is empty: it yields no batch.")
+        return keras.tree.map_structure(tf.convert_to_tensor, self._sample)
+
     def head(self, count: int) -> Any:
         """The first examples of a first batch, for building and checking."""
-        for batch in self.dataset.take(1):
-            return keras.tree.map_structure(lambda t: t[:count], batch)
-        raise ValueError("The dataset is empty: it yields no batch.")
+        return keras.tree.map_structure(lambda t: t[:count], self.first_batch())

@@ -53,6 +53,10 @@ class StreamProgram:
                 break
         return logs, i - start
 
+    def time_one(self, batch: Any) -> None:
+        """Run one step on a given batch and wait for it, to see how long it takes."""
+        self._single(batch, tf.constant(1))[0].numpy()
+
     def _run_single(self, batch: Any, index: Any) -> tuple[Any, Logs]:
         self.job.enter(index)
         logs = self._step(batch)

@@ -10,6 +10,8 @@ import keras
 
 from mlkit._core.checks import check_integer
 from mlkit.training._arrays import Arrays
+from mlkit.training._callbacks import stops_on_nonfinite
+from mlkit.training._chooser import Chooser
 from mlkit.training._engine import Engine
 from mlkit.training._history import History
 from mlkit.training._input_checks import check_batch
@@ -22,6 +24,7 @@ from mlkit.training._run import RunLog, make_directory
 from mlkit.training._setup import epochs_to_validate, gather_callbacks, given_callbacks
 from mlkit.training._sources import Source, source, split_validation, validation_source
 from mlkit.training._update import Transform, apply_gradients, value_and_grad
+from mlkit.training._variables import collect
 
 
 class Trainer:
@@ -220,8 +223,14 @@ class Trainer:
             validate_epochs=epochs_to_validate(validation_freq),
             validate_every=validate_every,
         )
-        program = engine.program("train", train, watching.list.callbacks)
-        self._run(Loop(plan, program, self.model, watching, engine))
+        updates = None if train.steps is None else (epochs - initial_epoch) * train.steps
+        choice = Chooser(engine, train, updates, list(collect(self).values())).choose()
+        engine.choice = choice
+        watch = any(stops_on_nonfinite(c) for c in watching.list.callbacks)
+        program = engine.program("train", train, choice, watch)
+        loop = Loop(plan, program, self.model, watching, engine)
+        loop.seconds_a_step = choice.seconds_a_step
+        self._run(loop)
         return watching.history
 
     def _run(self, loop: Loop) -> None:
