@@ -59,19 +59,22 @@ def on_cpu() -> bool:
     return not tf.config.list_logical_devices("GPU") and not tf.config.list_logical_devices("TPU")
 
 
+def without_kernel(counts: dict[str, int]) -> str | None:
+    """The first operation among these that XLA has no kernel for, or None."""
+    return next((op for op in NO_KERNEL if op in counts), None)
+
+
 def obstacle(counts: dict[str, int]) -> str | None:
     """Why XLA is out of the question for a step with these operations, or None."""
-    missing = [op for op in NO_KERNEL if op in counts]
-    if missing:
-        return f"{missing[0]} has no XLA kernel"
+    missing = without_kernel(counts)
+    if missing is not None:
+        return f"{missing} has no XLA kernel"
     if on_cpu() and any(op.startswith(CONVOLUTIONS) for op in counts):
         return "convolutions in an XLA loop are slow on a CPU"
     return None
 
 
-def worth_trying(
-    counts: dict[str, int], seconds_a_step: float, tracing: float, steps: int
-) -> bool:
+def worth_trying(counts: dict[str, int], seconds_a_step: float, tracing: float, steps: int) -> bool:
     """Whether what XLA may save on the steps to come is more than trying it costs."""
     cost = tracing + COMPILE_BASE + COMPILE_PER_OP * sum(counts.values())
     return SAVED * seconds_a_step * steps > 1.5 * cost

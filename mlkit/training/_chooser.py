@@ -41,6 +41,8 @@ class Chooser:
         """The program of this job."""
         asked = self.engine.asked_for(self.data)
         if asked is not None:
+            if asked.xla:
+                self._refuse_without_kernel()
             return asked
         if self.updates is None or self.updates <= SHORT:
             return self._plain(
@@ -56,6 +58,14 @@ class Chooser:
         choice = self._measured(counts)
         _auto.remember(key, choice)
         return choice
+
+    def _refuse_without_kernel(self) -> None:
+        missing = _auto.without_kernel(self._operations())
+        if missing is not None:
+            raise ValueError(
+                f"The step cannot be compiled: {missing} has no XLA kernel. "
+                f"Use execution={self.plain.name!r} or 'auto', or take the operation out."
+            )
 
     def _plain(self, reason: str, seconds: float | None = None) -> Choice:
         return Choice(self.plain.name, False, reason, seconds)

@@ -8,6 +8,7 @@ import numpy as np
 
 from mlkit.training._callbacks import Watchers
 from mlkit.training._plan import Plan
+from mlkit.training._private import resumed_epoch
 
 # A block is at most this long, so that a signal, a time limit and the progress line are heard.
 BLOCK_SECONDS = 1.0
@@ -43,7 +44,8 @@ class Loop:
     def run(self) -> dict[str, Any]:
         """Run all epochs; returns the logs of the last."""
         logs: dict[str, Any] = {}
-        for epoch in range(self.plan.initial_epoch, self.plan.epochs):
+        first = resumed_epoch(self.model) or self.plan.initial_epoch
+        for epoch in range(first, self.plan.epochs):
             logs = self._run_epoch(epoch)
             if self.model.stop_training or self._ended():
                 break

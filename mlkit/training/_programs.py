@@ -17,8 +17,16 @@ from typing import Any
 
 import tensorflow as tf
 
+from mlkit._core.checks import check_choice
+
 Logs = dict[str, Any]
 NAMES = ("eager", "step", "fused", "epoch")
+
+
+def check_execution(execution: str) -> None:
+    """Raise `ValueError` unless `execution` is `"auto"` or names a program."""
+    compiled = [f"{name}+xla" for name in NAMES if name != "eager"]
+    check_choice("execution", execution, ["auto", *NAMES, *compiled])
 
 
 @dataclass(frozen=True)

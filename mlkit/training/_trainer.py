@@ -12,6 +12,7 @@ from mlkit._core.checks import check_integer
 from mlkit.training._arrays import Arrays
 from mlkit.training._callbacks import stops_on_nonfinite
 from mlkit.training._chooser import Chooser
+from mlkit.training._describe import describe
 from mlkit.training._engine import Engine
 from mlkit.training._history import History
 from mlkit.training._input_checks import check_batch
@@ -19,9 +20,14 @@ from mlkit.training._loop import Loop
 from mlkit.training._model_step import compile_missing, overrides
 from mlkit.training._plan import Plan
 from mlkit.training._predict import predict_arrays, predict_stream
-from mlkit.training._programs import Logs
+from mlkit.training._programs import Logs, check_execution
 from mlkit.training._run import RunLog, make_directory
-from mlkit.training._setup import epochs_to_validate, gather_callbacks, given_callbacks
+from mlkit.training._setup import (
+    Watching,
+    epochs_to_validate,
+    gather_callbacks,
+    given_callbacks,
+)
 from mlkit.training._sources import Source, source, split_validation, validation_source
 from mlkit.training._update import Transform, apply_gradients, value_and_grad
 from mlkit.training._variables import collect
@@ -78,6 +84,7 @@ class Trainer:
         seed: int | None = None,
     ) -> None:
         check_integer("accumulate", accumulate, low=1)
+        check_execution(execution)
         self.model = model
         extra = {"loss_weights": loss_weights, "weighted_metrics": weighted_metrics}
         compile_missing(model, loss=loss, optimizer=optimizer, metrics=metrics, extra=extra)
@@ -88,7 +95,16 @@ class Trainer:
         steps = {"train": self.train_step, "test": self.test_step, "predict": self.predict_step}
         self._engine = Engine(model, steps, execution)
         self._prepared = False
+        self._callbacks: list[Any] = []
         self._refuse_what_a_custom_step_ignores()
+
+    @property
+    def plan(self) -> str:
+        """How the last job was run, and why; what `print(trainer)` shows."""
+        return describe(self._engine, self._callbacks)
+
+    def __str__(self) -> str:
+        return self.plan
 
     @property
     def optimizer(self) -> Any:
@@ -210,28 +226,37 @@ class Trainer:
         )
         self._prepare(train)
         if run is not None:
-            make_directory(Path(run))
-            options = {"epochs": epochs, "steps_per_epoch": train.steps, "seed": self.seed}
-            callbacks = [*given_callbacks(callbacks), RunLog(run, options)]
+            callbacks = [*given_callbacks(callbacks), self._run_log(run, epochs, train)]
         watching = gather_callbacks(callbacks, verbose, epochs, train, self.model)
-        engine = self._engine
         plan = Plan(
             epochs=epochs,
             initial_epoch=initial_epoch,
             steps=train.steps,
-            validate=held_out and partial(engine.evaluate, held_out, watching.list),
+            validate=held_out and partial(self._engine.evaluate, held_out, watching.list),
             validate_epochs=epochs_to_validate(validation_freq),
             validate_every=validate_every,
         )
-        updates = None if train.steps is None else (epochs - initial_epoch) * train.steps
-        choice = Chooser(engine, train, updates, list(collect(self).values())).choose()
-        engine.choice = choice
-        watch = any(stops_on_nonfinite(c) for c in watching.list.callbacks)
-        program = engine.program("train", train, choice, watch)
-        loop = Loop(plan, program, self.model, watching, engine)
-        loop.seconds_a_step = choice.seconds_a_step
-        self._run(loop)
+        self._run(self._loop(plan, train, watching))
         return watching.history
+
+    def _run_log(self, run: str | os.PathLike, epochs: int, train: Source) -> RunLog:
+        make_directory(Path(run))
+        options = {"epochs": epochs, "steps_per_epoch": train.steps, "seed": self.seed}
+        return RunLog(run, options)
+
+    def _loop(self, plan: Plan, train: Source, watching: Watching) -> Loop:
+        """The outer loop of a job, with the program that was chosen for it."""
+        engine = self._engine
+        self._callbacks = watching.list.callbacks
+        updates = None
+        if plan.steps is not None:
+            updates = (plan.epochs - plan.initial_epoch) * plan.steps
+        engine.choice = Chooser(engine, train, updates, list(collect(self).values())).choose()
+        watch = any(stops_on_nonfinite(c) for c in self._callbacks)
+        program = engine.program("train", train, engine.choice, watch)
+        loop = Loop(plan, program, self.model, watching, engine)
+        loop.seconds_a_step = engine.choice.seconds_a_step
+        return loop
 
     def _run(self, loop: Loop) -> None:
         self.model.stop_training = False
