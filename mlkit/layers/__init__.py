@@ -9,6 +9,8 @@ from mlkit.layers._deformable_conv2d import DeformableConv2D as DeformableConv2D
 from mlkit.layers._drop_block2d import DropBlock2D as DropBlock2D
 from mlkit.layers._drop_path import DropPath as DropPath
 from mlkit.layers._embedding_bag import EmbeddingBag as EmbeddingBag
+from mlkit.layers._esn import ESN as ESN
+from mlkit.layers._esn_cell import ESNCell as ESNCell
 from mlkit.layers._film import FiLM as FiLM
 from mlkit.layers._filter_response_normalization import (
     FilterResponseNormalization as FilterResponseNormalization,
@@ -34,10 +36,12 @@ from mlkit.layers._learned_position_embedding import (
 from mlkit.layers._max_pooling_with_argmax2d import MaxPoolingWithArgmax2D as MaxPoolingWithArgmax2D
 from mlkit.layers._max_unpooling2d import MaxUnpooling2D as MaxUnpooling2D
 from mlkit.layers._maxout import Maxout as Maxout
+from mlkit.layers._nas_cell import NASCell as NASCell
 from mlkit.layers._netvlad import NetVLAD as NetVLAD
 from mlkit.layers._noisy_dense import NoisyDense as NoisyDense
 from mlkit.layers._normalized_dense import NormalizedDense as NormalizedDense
 from mlkit.layers._patch_embedding import PatchEmbedding as PatchEmbedding
+from mlkit.layers._peephole_lstm_cell import PeepholeLSTMCell as PeepholeLSTMCell
 from mlkit.layers._pixel_shuffle import PixelShuffle as PixelShuffle
 from mlkit.layers._pixel_unshuffle import PixelUnshuffle as PixelUnshuffle
 from mlkit.layers._polynomial_crossing import PolynomialCrossing as PolynomialCrossing
