@@ -14,7 +14,19 @@ _SIDE = 8
 
 
 class Overlap(NamedTuple):
-    """What `mk.data.overlap` found: numbers of examples of `b`, and the pairs (in a, in b)."""
+    """What `mk.data.overlap` found.
+
+    Attributes:
+        exact: examples of `b` that are equal to one of `a`.
+        near: examples of `b` that are near, but not equal, to one of `a`.
+        exact_pairs: (index in a, index in b), int64 of shape (exact, 2).
+        near_pairs: the same of the near ones.
+
+    Example:
+        >>> import mlkit as mk
+        >>> mk.data.overlap([1, 2, 3], [3, 4]).exact_pairs.tolist()
+        [[2, 0]]
+    """
 
     exact: int
     near: int

@@ -8,7 +8,7 @@ import tensorflow as tf
 from mlkit._core.checks import check_bool, check_integer
 from mlkit._core.types import Tensor
 from mlkit.data._memory import bytes_of
-from mlkit.data._random import keys
+from mlkit.data._random import fold, keys
 from mlkit.data._resumable import check_resumable
 from mlkit.data._shuffle import epoch_order, shuffled
 from mlkit.data._source import Indexed, as_source, call, human, small_checkpoints
@@ -67,8 +67,9 @@ class Pipeline(tf.data.Dataset):
         if self._settings["map"] is not None:
             batch = call(self._settings["map"], batch)
         if self.training:
-            for augment in self._settings["augment"]:
-                batch = augment(batch, keys(self.seed, epoch, index))
+            key = keys(self.seed, epoch, index)
+            for place, augment in enumerate(self._settings["augment"]):
+                batch = augment(batch, fold(key, place))  # each draws numbers of its own
         return batch
 
     def at(self, epoch: int = 0, step: int = 0) -> "Pipeline":

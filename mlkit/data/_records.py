@@ -1,6 +1,5 @@
 """Records: examples in sharded TFRecord files that know their own schema."""
 
-import json
 import os
 import shutil
 import tempfile
@@ -71,7 +70,7 @@ def write_records(
         if not sum(counts):
             raise ValueError("`source` is empty: there is no example to write.")
         schema["records"] = counts
-        _write_text(beside / _schema.FILE, json.dumps(schema, indent=1))
+        _write_text(beside / _schema.FILE, _schema.dump(schema))
         _publish(beside, target)
     finally:
         shutil.rmtree(beside, ignore_errors=True)

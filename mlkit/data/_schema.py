@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from mlkit._core.types import Tensor
+from mlkit.data._frames import masked_crc
 
 FILE = "schema.json"
 _VERSION = 1
@@ -71,12 +72,23 @@ def load(path: Path) -> dict[str, Any]:
         raise ValueError(f"No {FILE} in {path}: `mk.data.write_records` has not written there.")
     try:
         schema = json.loads(file.read_text())
-        version, _ = schema["version"], schema["structure"]
-    except (ValueError, KeyError, TypeError) as error:
+        checksum, version = schema.pop("checksum"), schema["version"]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{file} is damaged: {error}") from None
+    if checksum != masked_crc(_canonical(schema)):
+        raise ValueError(f"{file} is damaged: its checksum is wrong.")
     if version != _VERSION:
         raise ValueError(f"{file} has version {version}, this mlkit reads {_VERSION}.")
     return schema
+
+
+def dump(schema: dict[str, Any]) -> str:
+    """The text of the file: one flipped bit in it must not become another shape or dtype."""
+    return json.dumps({**schema, "checksum": masked_crc(_canonical(schema))}, indent=1)
+
+
+def _canonical(schema: dict[str, Any]) -> bytes:
+    return json.dumps(schema, sort_keys=True).encode()
 
 
 def encode(values: list[np.ndarray], schema: dict[str, Any]) -> bytes:

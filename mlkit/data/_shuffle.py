@@ -1,10 +1,13 @@
 """The order of an epoch: a permutation that is computed, never stored."""
 
+from typing import Any
+
 import tensorflow as tf
 
 from mlkit._core.checks import check_integer
 from mlkit._core.types import Tensor
 from mlkit.data._random import fold
+from mlkit.data._source import as_source, small_checkpoints
 
 # `tf.random.experimental.index_shuffle` runs 4 rounds of its cipher, and that is too few. Over
 # 60,000 examples: correlation 0.09 between neighbours and 0.91 between the orders of two
@@ -61,3 +64,40 @@ def epoch_order(size: int, seed: int | Tensor = 0, epoch: int | Tensor = 0) -> T
     if size == 0:
         return tf.zeros([0], tf.int64)
     return shuffled(tf.range(size, dtype=tf.int64), size, seed, tf.convert_to_tensor(epoch))
+
+
+def shuffle(source: Any, seed: int = 0, epochs: int = 1) -> tf.data.Dataset:
+    """Give the elements in a global random order, another one in each epoch.
+
+    The order is that of `mk.data.epoch_order`. Unlike `Dataset.shuffle` there is no buffer: the
+    whole set is shuffled, nothing is read in advance, and an iterator that is saved holds a number.
+
+    Args:
+        source: as for `mk.data.pipeline`.
+        seed: integer.
+        epochs: number of epochs, ≥ 1.
+
+    Returns:
+        A `tf.data.Dataset` of single elements.
+
+    Raises:
+        ValueError: `source` is empty or endless, or `epochs` is below 1.
+
+    Example:
+        >>> import numpy as np
+        >>> import mlkit as mk
+        >>> ds = mk.data.shuffle(np.arange(4), seed=1, epochs=2)
+        >>> sorted(int(i) for i in ds)
+        [0, 0, 1, 1, 2, 2, 3, 3]
+    """
+    check_integer("seed", seed)
+    check_integer("epochs", epochs, low=1)
+    indexed = as_source(source)
+    size = indexed.size
+
+    def element(number: Tensor) -> Any:
+        position = (number % size)[None]
+        return indexed.element_at(shuffled(position, size, seed, number // size)[0])
+
+    numbers = tf.data.Dataset.range(size * epochs)
+    return small_checkpoints(numbers.map(element, tf.data.AUTOTUNE, deterministic=True))

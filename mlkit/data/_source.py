@@ -22,7 +22,7 @@ def human(size: float) -> str:
 
 
 class Indexed(tf.data.Dataset):
-    """A `tf.data.Dataset` that knows its rows, so that any of them can be read at any time.
+    """A `tf.data.Dataset` whose elements can be taken by number, in any order.
 
     Element i is row i of `rows`, or `load_row(row i)`. `mk.data.pipeline`, `split`, `shuffle` and
     the others use the rows; everything else sees a plain data set.
@@ -34,6 +34,13 @@ class Indexed(tf.data.Dataset):
             that is a tuple arrives as several arguments, as in `Dataset.map`.
         load_rows: the same for many rows at once, if that is faster, or None.
         title: a few words for `print`.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> import mlkit as mk
+        >>> squares = mk.data.Indexed(tf.range(5), load_row=lambda i: i * i)
+        >>> [int(i) for i in squares], int(squares.element_at(3))
+        ([0, 1, 4, 9, 16], 9)
     """
 
     def __init__(
@@ -44,12 +51,14 @@ class Indexed(tf.data.Dataset):
         title: str = "examples in memory",
     ) -> None:
         self.rows, self.load_row, self.load_rows, self.title = rows, load_row, load_rows, title
+        self.classes: list[str] = []  # names of the labels, where a folder gave them
         self.size = int(first_dimension(rows))
-        dataset = tf.data.Dataset.range(self.size).map(self._element, tf.data.AUTOTUNE)
+        dataset = tf.data.Dataset.range(self.size).map(self.element_at, tf.data.AUTOTUNE)
         self._dataset = small_checkpoints(dataset)
         super().__init__(tf.data.experimental.to_variant(self._dataset))
 
-    def _element(self, index: Tensor) -> Any:
+    def element_at(self, index: Tensor) -> Any:
+        """The element at a scalar index."""
         row = tf.nest.map_structure(lambda t: t[index], self.rows)
         if self.load_row is not None:
             return call(self.load_row, row)
@@ -64,7 +73,9 @@ class Indexed(tf.data.Dataset):
 
     def select(self, index: Any) -> "Indexed":
         """The source that consists of these rows, in this order."""
-        return Indexed(self.take_rows(index), self.load_row, self.load_rows, self.title)
+        chosen = Indexed(self.take_rows(index), self.load_row, self.load_rows, self.title)
+        chosen.classes = self.classes
+        return chosen
 
     @property
     def resident(self) -> bool:
@@ -132,6 +143,8 @@ def as_tensor(value: Any) -> Tensor:
             dtype = np.result_type(*[np.asarray(item) for item in value if len(item)])
             return tf.ragged.stack([np.asarray(item, dtype) for item in value])
     array = np.asarray(value)
+    if array.dtype == np.float64 and not hasattr(value, "dtype"):
+        array = array.astype(np.float32)  # Python numbers, as TensorFlow takes them
     if array.dtype == object:
         array = np.asarray(["" if item is None else item for item in array.ravel().tolist()])
         array = array.reshape(np.shape(value))
@@ -155,6 +168,27 @@ def as_source(source: Any) -> Indexed:
     if hasattr(source, "columns") and hasattr(source, "to_dict"):  # a pandas DataFrame
         source = {str(name): source[name].to_numpy() for name in source.columns}
     return Indexed(_tensors(source))
+
+
+def as_resident(source: Any) -> Indexed:
+    """As `as_source`, with the elements themselves as rows: those that are loaded are read once."""
+    indexed = as_source(source)
+    return indexed if indexed.resident else Indexed(_read(indexed))
+
+
+def ragged_leaves(rows: Any) -> list[tf.RaggedTensor]:
+    """The components that differ in length.
+
+    Raises:
+        ValueError: there is none.
+    """
+    found = [leaf for leaf in tf.nest.flatten(rows) if isinstance(leaf, tf.RaggedTensor)]
+    if not found:
+        raise ValueError(
+            "`source` must hold sequences of different lengths: a RaggedTensor, a list of lists, "
+            "or a data set whose elements have an unknown length. All components are dense."
+        )
+    return found
 
 
 def _tensors(source: Any) -> Any:

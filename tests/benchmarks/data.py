@@ -1,0 +1,265 @@
+"""Measures mlkit.data beside what one would otherwise use, in one run, against its goals.
+
+    python tests/benchmarks/data.py            (about a minute; --quick for a look)
+
+Rates are medians over rounds in which the candidates take turns.
+"""
+
+import argparse
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import mlkit as mk
+
+BATCH = 128
+MEAN, STD = np.float32(120.0), np.float32(60.0)
+A = mk.data.augment
+
+
+def rate(iterator, seconds):
+    """Examples in a second from an endless iterator of batches."""
+    next(iterator)
+    count, start = 0, time.perf_counter()
+    while (spent := time.perf_counter() - start) < seconds:
+        count += len(next(iterator)[1])
+    return count / spent
+
+
+def compare(candidates, seconds, rounds):
+    """Median rate of each candidate, measured in turns."""
+    iterators = {name: iter(make()) for name, make in candidates.items()}
+    rates = {name: [] for name in candidates}
+    for _ in range(rounds):
+        for name, iterator in iterators.items():
+            rates[name].append(rate(iterator, seconds))
+    return {name: statistics.median(values) for name, values in rates.items()}
+
+
+def row(what, value, goal, met):
+    print(f"{what:66s} {value:>18s} {goal:>16s}  {'met' if met else 'NOT MET'}", flush=True)
+    return met
+
+
+def torch_loader(x, y):
+    """A DataLoader with two workers, crop and flip for each example as torchvision does them."""
+    import torch
+
+    class Pictures(torch.utils.data.Dataset):
+        def __len__(self):
+            return len(x)
+
+        def __getitem__(self, i):
+            padded = torch.nn.functional.pad(self.images[i].float(), (4, 4, 4, 4), mode="reflect")
+            top, left = torch.randint(0, 9, (2,)).tolist()
+            image = padded[:, top : top + 32, left : left + 32]
+            if torch.rand(()) < 0.5:
+                image = image.flip(-1)
+            return (image - MEAN.item()) / STD.item(), self.labels[i]
+
+    pictures = Pictures()
+    pictures.images = torch.from_numpy(x.transpose(0, 3, 1, 2).copy())
+    pictures.labels = torch.from_numpy(y)
+    torch.set_num_threads(1)
+    loader = torch.utils.data.DataLoader(
+        pictures, BATCH, shuffle=True, num_workers=2, drop_last=True, persistent_workers=True
+    )
+    while True:
+        yield from loader
+
+
+def normalise(x, y):
+    return (tf.cast(x, tf.float32) - MEAN) / STD, y
+
+
+def small_pictures(seconds, rounds, size):
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (size, 32, 32, 3), dtype=np.uint8)
+    y = rng.integers(0, 10, size)
+    auto = tf.data.AUTOTUNE
+
+    def ours():
+        augment = [A.crop(padding=4), A.flip(), lambda batch, key: normalise(*batch)]
+        return mk.data.pipeline((x, y), BATCH, augment=augment, drop_remainder=True)
+
+    def by_example():
+        def change(image, label):
+            image = tf.pad(image, [[4, 4], [4, 4], [0, 0]], mode="REFLECT")
+            image = tf.image.random_flip_left_right(tf.image.random_crop(image, (32, 32, 3)))
+            return normalise(image, label)
+
+        ds = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(size).repeat()
+        return ds.map(change, auto).batch(BATCH, drop_remainder=True).prefetch(auto)
+
+    def keras_layers():
+        crop, flip = keras.layers.RandomCrop(32, 32), keras.layers.RandomFlip("horizontal")
+
+        def change(images, labels):
+            images = tf.pad(images, [[0, 0], [4, 4], [4, 4], [0, 0]], mode="REFLECT")
+            return normalise(flip(crop(images, training=True), training=True), labels)
+
+        ds = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(size).repeat()
+        return ds.batch(BATCH, drop_remainder=True).map(change, auto).prefetch(auto)
+
+    rates = compare(
+        {
+            "ours": ours,
+            "map for each example": by_example,
+            "Keras preprocessing layers": keras_layers,
+            "torch DataLoader, 2 workers": lambda: torch_loader(x, y),
+        },
+        seconds,
+        rounds,
+    )
+    good = True
+    print(
+        f"uint8 32x32x3, crop + flip + normalise, batch {BATCH}: ours {rates['ours']:,.0f} images/s"
+    )
+    for name, goal in zip(list(rates)[1:], (4.0, 2.5, 2.5), strict=True):
+        ratio = rates["ours"] / rates[name]
+        text = f"  against {name} ({rates[name]:,.0f}/s)"
+        good &= row(text, f"{ratio:.1f} x", f"≥ {goal} x", ratio >= goal)
+    return good
+
+
+def files_of_pictures(seconds, rounds, size):
+    rng = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        coarse = rng.integers(0, 256, (size, 8, 8, 3), dtype=np.uint8).repeat(4, 1).repeat(4, 2)
+        labels = rng.integers(0, 10, size)
+        for label in range(10):
+            (folder / "files" / str(label)).mkdir(parents=True)
+        for i, (image, label) in enumerate(zip(coarse, labels, strict=True)):
+            file = folder / "files" / str(label) / f"{i}.png"
+            file.write_bytes(tf.io.encode_png(image).numpy())
+        mk.data.write_records((coarse, labels), folder / "records", encode={"0": "png"})
+        augment = [A.crop(padding=4), A.flip()]
+
+        def ours():
+            return mk.data.pipeline(
+                mk.data.read_records(folder / "records"), BATCH, augment=augment
+            )
+
+        def keras_directory():
+            ds = keras.utils.image_dataset_from_directory(
+                folder / "files", image_size=(32, 32), batch_size=BATCH, verbose=False
+            )
+
+            def change(x, y):
+                x = tf.pad(x, [[0, 0], [4, 4], [4, 4], [0, 0]], mode="REFLECT")
+                x = tf.image.random_crop(x, (tf.shape(x)[0], 32, 32, 3))
+                return tf.image.random_flip_left_right(x), y
+
+            return ds.map(change, tf.data.AUTOTUNE).repeat().prefetch(2)
+
+        rates = compare({"ours": ours, "keras": keras_directory}, seconds, rounds)
+    ratio = rates["ours"] / rates["keras"]
+    what = f"records of {size:,} PNG, decode + augment ({rates['ours']:,.0f}/s), against Keras'"
+    return row(f"{what} folders", f"{ratio:.1f} x", "≥ 3.0 x", ratio >= 3.0)
+
+
+def buckets():
+    rng = np.random.default_rng(0)
+    lengths = rng.lognormal(3.2, 0.8, 5000).astype(int).clip(4, 512)
+    words = tf.ragged.range(1, lengths + 1)
+    longest = int(lengths.max())
+    traces = []
+
+    @tf.function
+    def step(x):
+        traces.append(x.shape)
+        return tf.reduce_sum(x)
+
+    edges = sorted({int(q) for q in np.quantile(lengths, np.linspace(0.1, 1.0, 10))})
+    ds = mk.data.bucket(words, edges, 32, epochs=3)
+    steps = int(ds.cardinality()) // 3
+    padded, after = 0, 0
+    for i, batch in enumerate(ds):
+        step.get_concrete_function(tf.TensorSpec(batch.shape, batch.dtype))
+        padded += int(tf.reduce_sum(tf.cast(batch == 0, tf.int32)))
+        after = len(traces) if i + 1 == steps else after
+    naive = 3 * (longest * len(lengths) - int(lengths.sum()))
+    share = padded / naive
+    good = row(
+        "bucketed text: padded tokens, of those when padded to the longest",
+        f"{share:.3f}",
+        "≤ 0.25",
+        share <= 0.25,
+    )
+    new = len(traces) - after
+    return good & row(
+        f"  new shapes after the first epoch ({after} in it)", str(new), "0", new == 0
+    )
+
+
+SHUFFLE = """
+import resource, sys, time
+import tensorflow as tf
+import mlkit as mk
+ds = tf.data.Dataset.range(10_000_000)
+next(iter(ds.take(1)))
+mk.data.epoch_order(10).numpy()
+before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+if sys.argv[1] == "index":
+    numbers = tf.data.Dataset.range(10_000_000 // 128)
+    from mlkit.data._shuffle import shuffled
+    places = tf.range(128, dtype=tf.int64)
+    ds = numbers.map(lambda i: shuffled(i * 128 + places, 10_000_000, 0, i * 0))
+else:
+    ds = ds.shuffle(10_000_000).batch(128)
+iterator = iter(ds)
+next(iterator)
+spent = time.perf_counter() - start
+for _ in range(2000):
+    next(iterator)
+print(spent, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
+
+
+def big_shuffle():
+    found = {}
+    for how in ("index", "buffer"):
+        done = subprocess.run(
+            [sys.executable, "-c", SHUFFLE, how], capture_output=True, text=True, check=True
+        )
+        found[how] = [float(v) for v in done.stdout.split()]
+    (start, memory), (slow, large) = found["index"], found["buffer"]
+    text = "shuffle of 10,000,000: first batch after"
+    good = row(f"{text} (buffer: {slow:.1f} s)", f"{start:.3f} s", "≤ 0.1 s", start <= 0.1)
+    text = f"  memory (buffer: {large:,.0f} MB)"
+    return good & row(text, f"{memory:.0f} MB", "≤ 50 MB", memory <= 50)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="short rounds, small sets")
+    parser.add_argument("--only", default="", help="one of: pictures files buckets shuffle")
+    args = parser.parse_args()
+    seconds, rounds = (0.3, 3) if args.quick else (0.8, 5)
+    parts = {
+        "pictures": lambda: small_pictures(seconds, rounds, 20_000),
+        "files": lambda: files_of_pictures(seconds, rounds, 5_000 if args.quick else 50_000),
+        "buckets": buckets,
+        "shuffle": big_shuffle,
+    }
+    good = [run() for name, run in parts.items() if args.only in ("", name)]
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"largest memory of this process {used:,.0f} MB")
+    sys.exit(0 if all(good) else 1)
+
+
+if __name__ == "__main__":
+    main()
