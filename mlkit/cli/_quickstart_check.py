@@ -6,6 +6,7 @@ Run by path with the run directory as its argument. The last line of the output 
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 
 def main(folder: Path) -> None:
@@ -15,7 +16,7 @@ def main(folder: Path) -> None:
 
     _, (images, _) = mk.data.load("digits")
     expected = np.load(folder / "predictions.npy")
-    model = mk.saving.load_model(folder / "model.keras")
+    model: Any = mk.saving.load_model(folder / "model.keras")
     logits = model.predict(images, verbose=0)
     served = mk.layers.TFSMLayer(str(folder / "saved_model"), call_endpoint="serve")
     answer = {

@@ -103,7 +103,8 @@ class GatedFFN(keras.layers.Layer):
         def each(shape: Shape, dtype: Any = None) -> Tensor:
             # Each part by itself: the fans of the fused matrix are not those of its parts. A
             # seeded initializer must not give the parts the same numbers, hence the clone.
-            drawn = [self.kernel_initializer.clone() for _ in range(parts)]
+            initializer: Any = self.kernel_initializer
+            drawn = [initializer.clone() for _ in range(parts)]
             for i, initializer in enumerate(drawn):
                 if i and isinstance(getattr(initializer, "seed", None), int):
                     initializer.seed += i

@@ -102,10 +102,11 @@ class PolynomialCrossing(keras.layers.Layer):
         names = {"kernel": (size, size)}
         if inner is not None:
             names = {"kernel_u": (size, inner), "kernel_v": (inner, size)}
+        drawn: Any = initializers.get(self.kernel_initializer)
         self.kernels = [
             self.add_weight(
                 shape=shape,
-                initializer=initializers.get(self.kernel_initializer).clone(),
+                initializer=drawn.clone(),
                 regularizer=self.kernel_regularizer,
                 name=name,
             )

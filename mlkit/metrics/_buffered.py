@@ -101,7 +101,7 @@ class Buffered(Streaming):
     def _column(self, name: str) -> Tensor:
         return ops.convert_to_tensor(self._columns[name])
 
-    def merge_state(self, metrics: Iterable[keras.Metric]) -> None:
+    def merge_state(self, metrics: Iterable[Any]) -> None:
         """Add the examples of other metrics of the same kind to this one.
 
         Args:

@@ -72,9 +72,10 @@ class ClasswiseCalibrationError(CalibrationBins):
         )
         classes, bins = self.num_classes, self.num_bins
         if prob.shape[-1] != classes:
+            given: Tensor = ops.convert_to_tensor(y_pred)
             raise ValueError(
                 f"`y_pred` must have shape (N, {classes}), a probability a class. "
-                f"Received: y_pred.shape={tuple(ops.convert_to_tensor(y_pred).shape)}"
+                f"Received: y_pred.shape={tuple(given.shape)}"
             )
         hit = ops.reshape(ops.one_hot(true, classes, dtype="float64"), (-1,))
         number = ops.reshape(ops.zeros_like(prob, dtype="int32") + ops.arange(classes), (-1,))

@@ -83,7 +83,8 @@ class CohenKappa(ConfusionMetric):
             grades = ops.where(ops.isnan(grades), ops.full_like(grades, -1.0), grades)
             super().update_state(y_true, ops.cast(grades, "int32"), weight)
             return
-        self._check_form(ops.convert_to_tensor(y_true).shape)
+        labels: Tensor = ops.convert_to_tensor(y_true)
+        self._check_form(labels.shape)
         super().update_state(y_true, y_pred, sample_weight)
 
     def _check_form(self, shape: Any) -> None:

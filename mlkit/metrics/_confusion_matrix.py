@@ -76,7 +76,7 @@ class ConfusionMatrix(ConfusionMetric):
     @property
     def matrix(self) -> np.ndarray:
         """The matrix, true classes down, as a float64 array."""
-        counts = ops.convert_to_numpy(self.counts)
+        counts: Any = ops.convert_to_numpy(self.counts)
         if self.normalize is None:
             return counts
         axis = {"true": 1, "pred": 0, "all": None}[self.normalize]

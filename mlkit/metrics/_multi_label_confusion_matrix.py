@@ -83,7 +83,8 @@ class MultiLabelConfusionMatrix(Streaming):
     @property
     def matrix(self) -> np.ndarray:
         """`(num_classes, 2, 2)`: `[[TN, FP], [FN, TP]]` of each label, as float64."""
-        return ops.convert_to_numpy(self.counts).reshape(-1, 2, 2)
+        counts: Any = ops.convert_to_numpy(self.counts)
+        return counts.reshape(-1, 2, 2)
 
     def get_config(self) -> Config:
         return {

@@ -82,7 +82,8 @@ class ScoreStore(Buffered):
         Raises:
             ValueError: a metric of another class, or more examples than there is room for.
         """
-        (super() if self.thresholds is None else super(Buffered, self)).merge_state(metrics)
+        base: Any = super() if self.thresholds is None else super(Buffered, self)
+        base.merge_state(metrics)
 
     def get_config(self) -> Config:
         return {**super().get_config(), "thresholds": self.thresholds}

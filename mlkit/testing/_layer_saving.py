@@ -29,7 +29,7 @@ def save_load(spec: LayerSpec) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "model.keras")
         whole.save(path)
-        again = keras.saving.load_model(path, custom_objects={spec.cls.__name__: spec.cls})
+        again: Any = keras.saving.load_model(path, custom_objects={spec.cls.__name__: spec.cls})
     found = differences(plain(whole.get_config()), plain(again.get_config()))
     if found:
         raise CheckFailed(

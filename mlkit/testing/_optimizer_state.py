@@ -66,7 +66,7 @@ def restore(spec: OptimizerSpec) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         model.save(path)
-        loaded = keras.saving.load_model(path, custom_objects={spec.cls.__name__: spec.cls})
+        loaded: Any = keras.saving.load_model(path, custom_objects={spec.cls.__name__: spec.cls})
     _train(model, range(7, 14))
     _train(loaded, range(7, 14))
     _same_bits(loaded.get_weights(), model.get_weights(), "after `.keras`, 7 steps of 14")

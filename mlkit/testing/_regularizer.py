@@ -21,7 +21,7 @@ def _draw(spec: RegularizerSpec, scale: float = 1.0) -> np.ndarray:
 @check("regularizer")
 def scalar(spec: RegularizerSpec) -> None:
     """The penalty is one finite number in float32."""
-    penalty = keras.ops.convert_to_tensor(spec.make()(tf.constant(_draw(spec))))
+    penalty: Any = keras.ops.convert_to_tensor(spec.make()(tf.constant(_draw(spec))))
     dtype = keras.backend.standardize_dtype(penalty.dtype)
     if tuple(penalty.shape) != () or dtype != "float32" or not_finite(penalty):
         raise CheckFailed(

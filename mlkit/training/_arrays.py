@@ -96,7 +96,8 @@ class Arrays:
         if not self.shuffle:
             return positions
         # The algorithm is named, or another device would draw another order.
-        return tf.random.experimental.stateless_shuffle(positions, key, alg="philox")
+        random: Any = tf.random
+        return random.experimental.stateless_shuffle(positions, key, alg="philox")
 
     def head(self, count: int) -> Any:
         """The first examples as they lie, for building and checking."""

@@ -90,7 +90,7 @@ def compile_missing(
         return
     own: dict[str, Any] = {}
     if model.compiled:
-        config = model.get_compile_config()
+        config: Any = model.get_compile_config()
         own = {
             key: keras.saving.deserialize_keras_object(config[key])
             for key in ("loss", "metrics", "loss_weights", "weighted_metrics")
