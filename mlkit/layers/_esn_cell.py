@@ -110,7 +110,7 @@ class ESNCell(keras.layers.Layer):
         return self.add_weight(shape=shape, initializer=initializer, trainable=False, name=name)
 
     def _reservoir(self, shape: Shape, dtype: Any = None) -> Tensor:
-        weights = ops.convert_to_numpy(self.recurrent_initializer(shape, dtype="float32"))
+        weights: Any = ops.convert_to_numpy(self.recurrent_initializer(shape, dtype="float32"))
         kept = keras.random.uniform(shape, dtype="float32") < self.connectivity
         weights = weights * ops.convert_to_numpy(kept)
         if self.use_norm2:

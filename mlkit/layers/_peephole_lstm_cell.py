@@ -58,8 +58,8 @@ class PeepholeLSTMCell(layers.LSTMCell):
 
     def _vector(self, name: str) -> Any:
         # A copy: an initializer that is not seeded gives the same values each time it is called.
-        initializer = self.kernel_initializer.clone()
-        return self.add_weight(shape=(self.units,), initializer=initializer, name=name)
+        initializer: Any = self.kernel_initializer
+        return self.add_weight(shape=(self.units,), initializer=initializer.clone(), name=name)
 
     def call(self, inputs: Tensor, states: Any, training: bool = False) -> Any:
         h, c = states
