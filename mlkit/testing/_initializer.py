@@ -53,7 +53,7 @@ def seeded(spec: InitializerSpec) -> None:
 
     def values(seed: int) -> object:
         keras.utils.set_random_seed(seed)
-        return spec.make(**({"seed": seed} if _takes_seed(spec) and spec.stochastic else {}))(shape)
+        return spec.make(**({"seed": seed} if _takes_seed(spec) else {}))(shape)
 
     again = difference(values(1), values(1), 0.0)
     if again:

@@ -105,6 +105,7 @@ def _symbol(data: Any, unknown: Sequence[int] | None, name: str | None = None) -
 
 
 def model_of(spec: LayerSpec, layer: Any, data: Any, unknown: Sequence[int] | None = (0,)) -> Any:
-    """A functional model that is only this layer."""
+    """A functional model that is only this layer, its outputs in one flat list."""
     inputs = symbolic(data, unknown)
-    return keras.Model(inputs, call(spec, layer, inputs))
+    outputs = tree.flatten(call(spec, layer, inputs))
+    return keras.Model(inputs, outputs[0] if len(outputs) == 1 else outputs)

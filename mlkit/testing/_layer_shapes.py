@@ -57,7 +57,7 @@ def _computed(spec: LayerSpec, it: Any) -> list[tuple[int | None, ...]] | None:
     sizes = tree.map_structure(lambda leaf: tuple(leaf.shape), it.data)
     if by_keyword(spec, it.data):
         if len(it.data) > 1:
-            named = {f"{name}_shape": tuple(leaf.shape) for name, leaf in it.data.items()}
+            named = {f"{name}_shape": size for name, size in sizes.items()}
             shape = it.layer.compute_output_shape(**named)
         else:
             shape = it.layer.compute_output_shape(next(iter(sizes.values())))

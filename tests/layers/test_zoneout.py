@@ -5,9 +5,6 @@ import pytest
 import mlkit as mk
 from mlkit.testing import LayerSpec
 
-CELL = "a cell is one step of an RNN and is called on its states: checked in the RNN"
-EXCUSE = {c: CELL for c in ("fit", "save_load", "export", "shapes", "dynamic_shapes")}
-
 SPECS = [
     LayerSpec(
         mk.layers.Zoneout,
@@ -15,7 +12,6 @@ SPECS = [
         input_shape={"inputs": (4, 2), "states": [(4, 3), (4, 3)]},
         trains=True,
         stochastic=True,
-        excuse=EXCUSE,
     ),
     LayerSpec(
         keras.layers.RNN,
