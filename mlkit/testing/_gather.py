@@ -1,16 +1,14 @@
 """Finding specs in test files, and public parts that no spec is about."""
 
+import ast
 import importlib
 import importlib.util
-import re
 import sys
 from pathlib import Path
 from types import ModuleType
 
 from mlkit.testing._kinds import KINDS
 from mlkit.testing._spec import Spec
-
-_HAS_SPECS = re.compile(r"^SPECS\b", re.MULTILINE)
 
 
 def gather(directory: str | Path) -> list[Spec]:
@@ -32,13 +30,24 @@ def gather(directory: str | Path) -> list[Spec]:
         raise FileNotFoundError(f"`directory` must be a folder of tests. Received: {directory}")
     found: list[Spec] = []
     for path in sorted(root.rglob("test_*.py")):
-        if not _HAS_SPECS.search(path.read_text(encoding="utf-8")):
+        if not _has_specs(path):
             continue
         for spec in _import(path, root).SPECS:
             if not isinstance(spec, Spec):
                 raise TypeError(f"`SPECS` must hold specs. Received: {spec!r} in {path}")
             found.append(spec)
     return found
+
+
+def _has_specs(path: Path) -> bool:
+    """Whether the file assigns to `SPECS` at its top level: others are not imported."""
+    text = path.read_text(encoding="utf-8")
+    if "SPECS" not in text:
+        return False
+    assigned = [node for node in ast.parse(text).body if isinstance(node, ast.Assign)]
+    return any(
+        isinstance(t, ast.Name) and t.id == "SPECS" for node in assigned for t in node.targets
+    )
 
 
 def _import(path: Path, root: Path) -> ModuleType:
