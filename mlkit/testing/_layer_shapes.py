@@ -1,5 +1,6 @@
 """Rules for the shapes of a layer's output: known before it is run, and open where they may be."""
 
+import inspect
 from typing import Any
 
 import keras
@@ -55,14 +56,14 @@ def _computed(spec: LayerSpec, it: Any) -> list[tuple[int | None, ...]] | None:
     if spec.call_kwargs or not written:
         return None
     sizes = tree.map_structure(lambda leaf: tuple(leaf.shape), it.data)
-    if by_keyword(spec, it.data):
-        if len(it.data) > 1:
-            named = {f"{name}_shape": size for name, size in sizes.items()}
-            shape = it.layer.compute_output_shape(**named)
-        else:
-            shape = it.layer.compute_output_shape(next(iter(sizes.values())))
-    else:
+    takes = inspect.signature(it.layer.compute_output_shape).parameters
+    if not by_keyword(spec, it.data):
         shape = it.layer.compute_output_shape(sizes)
+    elif len(takes) == 1:  # as Keras has it: the shape of the first argument
+        shape = it.layer.compute_output_shape(next(iter(sizes.values())))
+    else:
+        named = {f"{name}_shape": size for name, size in sizes.items()}
+        shape = it.layer.compute_output_shape(**named)
     return _flat(shape)
 
 
