@@ -77,7 +77,7 @@ def sigmoid_focal_crossentropy(
     Example:
         >>> import numpy as np
         >>> import mlkit as mk
-        >>> y_pred = np.array([[0.9, 0.2], [0.6, 0.6]], "float32")
+        >>> y_pred = np.array([[0.9, 0.2], [0.6, 0.6]])
         >>> loss = mk.losses.sigmoid_focal_crossentropy([[1, 0], [1, 0]], y_pred)
         >>> print(np.round(loss, 4))
         [0.0035 0.1339]

@@ -7,7 +7,7 @@ from mlkit._core.types import Tensor
 
 
 def gather_across_replicas(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows of `x` from all replicas of the strategy, one after another, and where the own begin.
+    """Rows of `x` from all replicas, and the index where the own begin.
 
     For losses that compare the examples of a batch: each replica sees the whole batch instead of
     its share. The gradient goes back to the replica that each row came from, summed over all that

@@ -1,0 +1,121 @@
+"""What the losses share that compare regions by their overlap."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from keras import ops
+
+from mlkit._core.checks import check_bool, check_choice, check_integer, check_number
+from mlkit._core.types import Tensor
+from mlkit.losses._base_loss import BaseLoss
+from mlkit.losses._class_targets import check_class_weight, class_targets, weight_vector
+from mlkit.losses._values import of_batch, predictions
+
+
+class Regions(NamedTuple):
+    """Sizes of the regions, of shape (N, C): what is in both, predicted only, true only."""
+
+    both: Tensor
+    predicted_only: Tensor
+    true_only: Tensor
+
+
+def overlap_loss(
+    y_true: Tensor,
+    y_pred: Tensor,
+    score: Any,
+    options: Mapping[str, Any],
+    transform: Any = None,
+) -> Tensor:
+    """`1 - score(regions)` of each class, averaged over the classes: one value an example.
+
+    `options` are the arguments that `OverlapLoss` holds; `transform` is applied to each class's
+    value.
+    """
+    y_pred, dtype = predictions(y_pred)
+    targets, y_pred = class_targets(y_true, y_pred, options["ignore_class"], options["axis"])
+    probabilities = _probabilities(y_pred, options["from_logits"], options["multilabel"])
+    truth = targets.one_hot(y_pred.dtype)
+    if targets.valid is not None:
+        probabilities = probabilities * ops.cast(targets.valid, y_pred.dtype)[..., None]
+    per_batch = options["per"] == "batch"
+    axes = tuple(range(0 if per_batch else 1, len(y_pred.shape) - 1))
+    both, predicted, true = (
+        ops.sum(x, axis=axes) if axes else x for x in (truth * probabilities, probabilities, truth)
+    )
+    values = 1.0 - score(Regions(both, predicted - both, true - both))
+    values = values if transform is None else transform(values)
+    weights = weight_vector(options["class_weight"], targets.classes, y_pred.dtype)
+    if weights is None:
+        values = ops.mean(values, axis=-1)
+    else:
+        values = ops.sum(values * weights, axis=-1) / ops.sum(weights)
+    return _checked(values, targets, y_pred, dtype, per_batch)
+
+
+def _probabilities(y_pred: Tensor, from_logits: bool, multilabel: bool) -> Tensor:
+    if not from_logits:
+        return y_pred
+    if multilabel or y_pred.shape[-1] == 1:
+        return ops.sigmoid(y_pred)
+    return ops.softmax(y_pred, axis=-1)
+
+
+def _checked(values: Tensor, targets: Any, y_pred: Tensor, dtype: str, per_batch: bool) -> Tensor:
+    """One value an example, NaN (or an error) where a label is no class or a prediction is NaN."""
+    values = ops.broadcast_to(values, (ops.shape(y_pred)[0],))
+    inside = ops.all(targets.inside, axis=tuple(range(1, len(targets.inside.shape))))
+    inside = ops.all(inside) if per_batch else inside
+    values = targets._replace(inside=inside, valid=None).checked(values)
+    if per_batch:
+        return of_batch(values, y_pred, dtype)
+    lost = ops.any(ops.isnan(y_pred), axis=tuple(range(1, len(y_pred.shape))))
+    return ops.cast(ops.where(lost, ops.cast(float("nan"), values.dtype), values), dtype)
+
+
+class OverlapLoss(BaseLoss):
+    """A loss of regions: labels and predictions of shape (N, ..., C), one value an example.
+
+    Args:
+        smooth: added to numerator and denominator. Default: 1.0.
+        per: `"sample"` or `"batch"`. Default: `"sample"`.
+        class_weight: a weight for each class. Default: None.
+        from_logits: whether predictions are logits. Default: False.
+        multilabel: whether classes may overlap. Default: False.
+        ignore_class: label to leave out. Default: None.
+        axis: axis of the classes. Default: -1.
+        **kwargs: as for `keras.losses.Loss`.
+    """
+
+    def __init__(
+        self,
+        smooth: float = 1.0,
+        per: str = "sample",
+        class_weight: Mapping[int, float] | Sequence[float] | None = None,
+        from_logits: bool = False,
+        multilabel: bool = False,
+        ignore_class: int | None = None,
+        axis: int = -1,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        check_number("smooth", smooth, low=0.0, open_low=True)
+        check_choice("per", per, ("sample", "batch"))
+        check_class_weight("class_weight", class_weight)
+        check_bool("from_logits", from_logits)
+        check_bool("multilabel", multilabel)
+        if ignore_class is not None:
+            check_integer("ignore_class", ignore_class)
+        check_integer("axis", axis)
+        self.smooth = smooth
+        self.per = per
+        self.class_weight = class_weight
+        self.from_logits = from_logits
+        self.multilabel = multilabel
+        self.ignore_class = ignore_class
+        self.axis = axis
+
+    def _shared(self) -> dict[str, Any]:
+        """The arguments of this base, as the functions take them."""
+        names = "smooth per class_weight from_logits multilabel ignore_class axis".split()
+        return {name: getattr(self, name) for name in names}
