@@ -53,5 +53,6 @@ from mlkit.layers._spatial_pyramid_pooling2d import (
 from mlkit.layers._squeeze_excite_2d import SqueezeExcite2D as SqueezeExcite2D
 from mlkit.layers._stochastic_depth import StochasticDepth as StochasticDepth
 from mlkit.layers._tlu import TLU as TLU
+from mlkit.layers._vocabulary_projection import VocabularyProjection as VocabularyProjection
 from mlkit.layers._weight_normalization import WeightNormalization as WeightNormalization
 from mlkit.layers._zoneout import Zoneout as Zoneout

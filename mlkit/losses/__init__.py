@@ -21,6 +21,12 @@ from mlkit.losses._chamfer_loss import ChamferLoss as ChamferLoss
 from mlkit.losses._charbonnier_loss import charbonnier_loss as charbonnier_loss
 from mlkit.losses._charbonnier_loss import CharbonnierLoss as CharbonnierLoss
 from mlkit.losses._pinball_loss import check_quantiles as check_quantiles
+from mlkit.losses._chunked_sparse_categorical_crossentropy import (
+    chunked_sparse_categorical_crossentropy as chunked_sparse_categorical_crossentropy,
+)
+from mlkit.losses._chunked_sparse_categorical_crossentropy import (
+    ChunkedSparseCategoricalCrossentropy as ChunkedSparseCategoricalCrossentropy,
+)
 from mlkit.losses._ciou_loss import ciou_loss as ciou_loss
 from mlkit.losses._ciou_loss import CIoULoss as CIoULoss
 from mlkit.losses._class_balanced_crossentropy import (

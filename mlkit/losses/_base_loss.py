@@ -50,14 +50,18 @@ class BaseLoss(keras.losses.Loss):
         mask = getattr(y_pred, "_keras_mask", None)
         y_true = ops.convert_to_tensor(y_true)
         y_pred = ops.convert_to_tensor(y_pred, dtype=self.dtype)
+        if sample_weight is not None:
+            sample_weight = ops.convert_to_tensor(sample_weight)
         with keras.name_scope(self.name):
             values = ops.cast(self.call(y_true, y_pred), self.dtype)
             share = self.importance(y_true, y_pred)
-            weights = None if sample_weight is None else _lined_up(sample_weight, values)
+            weights = None if sample_weight is None else lined_up(sample_weight, values)
             if mask is not None:
-                mask = ops.cast(_lined_up(mask, values, "mask"), values.dtype)
+                mask = ops.cast(lined_up(mask, values, "mask"), values.dtype)
             if share is not None or mask is not None:
                 values, weights = self._leave_out(values, weights, share, mask)
+            elif weights is not None and len(sample_weight.shape) > len(values.shape):
+                weights = weights[:, None]  # Keras answers weights of (N, 1) with values of (N, 1)
             return self._reduce(values, values, sample_weight=weights)
 
     def _leave_out(self, values, weights, share, mask):
@@ -96,7 +100,7 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _lined_up(weights: Tensor, values: Tensor, name: str = "sample_weight") -> Tensor:
+def lined_up(weights: Tensor, values: Tensor, name: str = "sample_weight") -> Tensor:
     """Weights with the rank of the values: (N,) and (N, 1) weigh examples of any shape."""
     weights = ops.cast(ops.convert_to_tensor(weights), values.dtype)
     given = tuple(weights.shape)

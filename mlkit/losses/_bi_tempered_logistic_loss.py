@@ -66,7 +66,9 @@ def bi_tempered_logistic_loss(
     y = targets.one_hot(y_pred.dtype)
     y = (1.0 - label_smoothing) * y + label_smoothing / targets.classes
     gain = (_power(y, 2.0 - t1) - _power(p, 2.0 - t1)) / (2.0 - t1)
-    cost = ops.where(y > 0, y * (_log_t(y, t1) - _log_t(p, t1)), 0.0) - gain
+    # The plain logarithm of the plain softmax is finite where the probability is rounded to 0.
+    log_p = ops.log_softmax(y_pred, axis=-1) if t1 == t2 == 1.0 else _log_t(p, t1)
+    cost = ops.where(y > 0, y * (_log_t(y, t1) - log_p), 0.0) - gain
     return per_example(targets.checked(ops.sum(cost, axis=-1)), y_pred, dtype)
 
 
@@ -77,8 +79,9 @@ def _power(x: Tensor, exponent: float) -> Tensor:
 
 
 def _log_t(x: Tensor, t: float) -> Tensor:
-    x = ops.maximum(x, 1e-30)
-    return ops.log(x) if t == 1.0 else (ops.power(x, 1.0 - t) - 1.0) / (1.0 - t)
+    if t == 1.0:
+        return ops.log(ops.maximum(x, 1e-30))
+    return (_power(x, 1.0 - t) - 1.0) / (1.0 - t)
 
 
 def _exp_t(x: Tensor, t: float) -> Tensor:

@@ -25,6 +25,9 @@ def byol_loss(y_true: Tensor, y_pred: Tensor) -> Tensor:
     Returns:
         Tensor of shape `y_pred.shape[:-1]` in the dtype of `y_pred`, in [0, 4].
 
+    Raises:
+        ValueError: `y_pred` has no axis of vectors, or shapes do not match.
+
     Example:
 
     >>> import numpy as np
@@ -36,6 +39,11 @@ def byol_loss(y_true: Tensor, y_pred: Tensor) -> Tensor:
         Grill et al., 2020, Bootstrap your own latent, https://arxiv.org/abs/2006.07733.
     """
     y_pred, dtype = predictions(y_pred)
+    if len(y_pred.shape) < 2:
+        raise ValueError(
+            "`y_pred` must hold vectors, of shape (..., width). Received: y_pred of shape "
+            f"{tuple(y_pred.shape)}"
+        )
     y_true = ops.stop_gradient(targets_like(y_true, y_pred))
     return per_example(2.0 - 2.0 * cosine(y_true, y_pred), y_pred, dtype)
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from mlkit._core.guards import nan_unless
+from mlkit._core.guard import nan_unless
 from mlkit._core.types import Tensor
 from mlkit.losses._values import check_same_shape
 from mlkit.ops._safe_log import safe_log

@@ -5,7 +5,7 @@ from typing import Any
 from keras import ops
 
 from mlkit._core.checks import check_number
-from mlkit._core.guards import nan_unless
+from mlkit._core.guard import nan_unless
 from mlkit._core.registry import register
 from mlkit._core.types import Tensor
 from mlkit.losses._base_loss import BaseLoss

@@ -17,9 +17,9 @@ def cox_loss(y_true: Tensor, y_pred: Tensor, ties: str = "breslow") -> Tensor:
     """Negative log of Cox's partial likelihood, for times to an event.
 
     For each example with an event `log Σ_{t_j ≥ t_i} exp(h_j) - h_i`: those still at risk compete
-    for it. `"breslow"` lets tied events all compete in full; `"efron"` takes the k-th of m tied
-    events (in the order of the batch) as happening after k / m of the others are gone. The values
-    are scaled so that their mean is the mean over all events.
+    for it. `"breslow"` lets tied events all compete in full; with `"efron"` k / m of the
+    hazard of m tied events is gone when the k-th of them happens (k = 0, ..., m - 1), and each gets
+    the mean of the m terms. The values are scaled so that their mean is the mean over all events.
 
     Args:
         y_true: of shape `(N, 2)`: time, and 1 for an event or 0 where the example was only seen
@@ -58,11 +58,12 @@ def cox_loss(y_true: Tensor, y_pred: Tensor, ties: str = "breslow") -> Tensor:
         tied = ops.logical_and(ops.equal(time[None, :], time[:, None]), event[None, :])
         earlier = ops.arange(ops.shape(time)[0])[None, :] < ops.arange(ops.shape(time)[0])[:, None]
         rank = ops.sum(ops.cast(ops.logical_and(tied, earlier), hazard.dtype), axis=1)
-        share = rank / ops.maximum(ops.sum(ops.cast(tied, hazard.dtype), axis=1), 1.0)
+        number = ops.maximum(ops.sum(ops.cast(tied, hazard.dtype), axis=1), 1.0)
         shifted = hazard[None, :] - log_risk[:, None]
         gone = ops.sum(ops.where(tied, ops.exp(ops.where(tied, shifted, 0.0)), 0.0), axis=1)
-        rest = ops.where(event, 1.0 - share * gone, 1.0)
-        log_risk = log_risk + ops.log(rest)
+        log_rest = ops.log(ops.where(event, 1.0 - rank / number * gone, 1.0))
+        shared = ops.sum(ops.where(tied, log_rest[None, :], 0.0), axis=1) / number
+        log_risk = log_risk + shared
     values = ops.where(event, log_risk - hazard, 0.0)
     return of_batch(spread(values, ops.sum(ops.cast(event, "float32"))), y_pred, dtype)
 

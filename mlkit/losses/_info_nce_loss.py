@@ -10,6 +10,7 @@ from mlkit._core.types import Tensor
 from mlkit.losses._embedding_loss import EmbeddingLoss
 from mlkit.losses._values import of_batch, predictions
 from mlkit.losses._views import two_views
+from mlkit.ops._unit_vectors import unit_vectors
 
 
 @register
@@ -55,7 +56,7 @@ def info_nce_loss(
     y_pred, dtype = predictions(y_pred)
     a, b = two_views(y_pred)
     if normalize:
-        a, b = ops.normalize(a, axis=-1, order=2), ops.normalize(b, axis=-1, order=2)
+        a, b = unit_vectors(a), unit_vectors(b)
     logits = ops.matmul(a, ops.transpose(b)) / temperature
     values = ops.logsumexp(logits, axis=1) - ops.diagonal(logits)
     if symmetric:

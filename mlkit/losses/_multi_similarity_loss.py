@@ -9,6 +9,7 @@ from mlkit._core.registry import register
 from mlkit._core.types import Tensor
 from mlkit.losses._embedding_loss import EmbeddingLoss, pairs
 from mlkit.losses._values import of_batch, predictions
+from mlkit.ops._unit_vectors import unit_vectors
 
 
 @register
@@ -50,7 +51,7 @@ def multi_similarity_loss(
     """
     y_pred, dtype = predictions(y_pred)
     positive, negative = pairs(y_true, y_pred)
-    unit = ops.normalize(y_pred, axis=-1, order=2)
+    unit = unit_vectors(y_pred)
     similarity = ops.matmul(unit, ops.transpose(unit))
     if mining_margin is not None:
         fixed = ops.stop_gradient(similarity)

@@ -10,6 +10,7 @@ from mlkit._core.types import Tensor
 from mlkit.losses._embedding_loss import EmbeddingLoss, pairs, spread
 from mlkit.losses._values import of_batch, predictions
 from mlkit.ops._masked_logsumexp import masked_logsumexp
+from mlkit.ops._unit_vectors import unit_vectors
 
 
 @register
@@ -44,7 +45,7 @@ def nt_xent_loss(y_true: Tensor, y_pred: Tensor, temperature: float | Tensor = 0
     """
     y_pred, dtype = predictions(y_pred)
     positive, negative = pairs(y_true, y_pred)
-    unit = ops.normalize(y_pred, axis=-1, order=2)
+    unit = unit_vectors(y_pred)
     similarity = ops.matmul(unit, ops.transpose(unit)) / temperature
     log_negatives = masked_logsumexp(similarity, negative, axis=1)[:, None]
     # log(1 + exp(log_negatives - s)); without negatives the exponent is -inf and the cost 0.

@@ -87,6 +87,7 @@ def _costs(
     check_rank("logits", logits, 3, "logits of shape (batch, time, classes)")
     targets = ops.convert_to_tensor(targets)
     check_rank("targets", targets, 2, "class indices of shape (batch, time)")
+    check_same_shape("targets", targets.shape, "logits without classes", logits.shape[:-1])
     weights = ops.cast(ops.convert_to_tensor(weights), logits.dtype)
     check_same_shape("weights", weights.shape, "targets", targets.shape)
     if function is None:

@@ -5,7 +5,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from mlkit._core.guards import at_least_float32, refuse_empty, refuse_nan
+from mlkit._core.guard import refuse_empty, refuse_nan
+from mlkit._core.precision import wide
+from mlkit._core.targets import align_target
 from mlkit._core.types import Tensor
 
 
@@ -17,17 +19,12 @@ def predictions(y_pred: Tensor) -> tuple[Tensor, str]:
         y_pred, dtype = ops.cast(y_pred, "float32"), "float32"
     refuse_empty("y_pred", y_pred)
     refuse_nan("y_pred", y_pred)
-    return at_least_float32(y_pred), dtype
+    return wide(y_pred), dtype
 
 
 def targets_like(y_true: Tensor, y_pred: Tensor) -> Tensor:
-    """`y_true` in the dtype of `y_pred`, whose shape it must have.
-
-    Shapes that would broadcast are refused: (N,) against (N, 1) is an (N, N) matrix of differences.
-    """
-    y_true = ops.cast(ops.convert_to_tensor(y_true), y_pred.dtype)
-    check_same_shape("y_true", y_true.shape, "y_pred", y_pred.shape)
-    return y_true
+    """`y_true` in the dtype of `y_pred` and in its shape, but for a last axis of size one."""
+    return ops.cast(align_target(ops.convert_to_tensor(y_true), y_pred), y_pred.dtype)
 
 
 def check_same_shape(name: str, shape: Any, other: str, other_shape: Any) -> None:

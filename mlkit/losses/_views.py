@@ -4,6 +4,7 @@ from keras import ops
 
 from mlkit._core.types import Tensor
 from mlkit.losses._values import check_rank
+from mlkit.ops._unit_vectors import unit_vectors
 
 
 def two_views(y_pred: Tensor) -> tuple[Tensor, Tensor]:
@@ -19,5 +20,5 @@ def two_views(y_pred: Tensor) -> tuple[Tensor, Tensor]:
 
 def cosine(a: Tensor, b: Tensor) -> Tensor:
     """Cosine similarity along the last axis, 0 where a vector is zero."""
-    product = ops.normalize(a, axis=-1, order=2) * ops.normalize(b, axis=-1, order=2)
+    product = unit_vectors(a) * unit_vectors(b)
     return ops.sum(product, axis=-1)

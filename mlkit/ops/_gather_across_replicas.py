@@ -36,4 +36,6 @@ def gather_across_replicas(x: Tensor) -> tuple[Tensor, Tensor]:
     sizes = context.all_gather(tf.reshape(tf.shape(x)[0], [1]), axis=0)
     earlier = tf.range(tf.shape(sizes)[0]) < context.replica_id_in_sync_group
     start = tf.reduce_sum(tf.where(earlier, sizes, tf.zeros_like(sizes)))
-    return context.all_gather(x, axis=0), start
+    rows = context.all_gather(x, axis=0)
+    rows.set_shape([None, *x.shape[1:]])  # which the gathering forgets
+    return rows, start

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from mlkit._core.guards import at_least_float32
+from mlkit._core.precision import wide
 from mlkit._core.types import Tensor
 
 
@@ -28,7 +28,7 @@ def masked_logsumexp(x: Tensor, mask: Tensor, axis: int = -1) -> Tensor:
     >>> np.array(mk.ops.masked_logsumexp(x, mask)).round(4).tolist()
     [0.6931, -inf]
     """
-    x = at_least_float32(x)
+    x = wide(x)
     mask = ops.broadcast_to(ops.cast(mask, "bool"), ops.shape(x))
     kept = ops.where(mask, x, ops.cast(-float("inf"), x.dtype))
     top = ops.stop_gradient(ops.max(kept, axis=axis, keepdims=True))

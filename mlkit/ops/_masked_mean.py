@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from keras import ops
 
-from mlkit._core.guards import at_least_float32
+from mlkit._core.precision import wide
 from mlkit._core.types import Tensor
 
 
@@ -30,7 +30,7 @@ def masked_mean(x: Tensor, mask: Tensor, axis: int | Sequence[int] | None = None
     >>> float(mk.ops.masked_mean(x, mask))
     2.0
     """
-    x = at_least_float32(x)
+    x = wide(x)
     mask = ops.broadcast_to(ops.cast(mask, "bool"), ops.shape(x))
     total = ops.sum(ops.where(mask, x, ops.zeros_like(x)), axis=axis)
     count = ops.sum(ops.cast(mask, x.dtype), axis=axis)

@@ -3,9 +3,10 @@
 from keras import ops
 
 from mlkit._core.checks import check_choice
-from mlkit._core.guards import at_least_float32
+from mlkit._core.precision import wide
 from mlkit._core.types import Tensor
 from mlkit.ops._safe_sqrt import safe_sqrt
+from mlkit.ops._unit_vectors import unit_vectors
 
 _METRICS = ("euclidean", "squared_euclidean", "cosine")
 
@@ -39,7 +40,7 @@ def pairwise_distances(x: Tensor, y: Tensor | None = None, metric: str = "euclid
     """
     check_choice("metric", metric, _METRICS)
     itself = y is None
-    x = at_least_float32(x)
+    x = wide(x)
     y = x if itself else ops.cast(y, x.dtype)
     for name, operand in (("x", x), ("y", y)):
         if len(operand.shape) != 2:
@@ -48,7 +49,7 @@ def pairwise_distances(x: Tensor, y: Tensor | None = None, metric: str = "euclid
                 f"{tuple(operand.shape)}"
             )
     if metric == "cosine":
-        x, y = ops.normalize(x, axis=-1, order=2), ops.normalize(y, axis=-1, order=2)
+        x, y = unit_vectors(x), unit_vectors(y)
         distances = 1.0 - ops.matmul(x, ops.transpose(y))
     else:
         # A constant shift leaves distances alone, so it needs no gradient.

@@ -3,7 +3,7 @@
 from keras import ops
 
 from mlkit._core.checks import check_number
-from mlkit._core.guards import at_least_float32
+from mlkit._core.precision import wide
 from mlkit._core.types import Tensor
 
 
@@ -29,7 +29,7 @@ def safe_log(x: Tensor, floor: float = 1e-7) -> Tensor:
     [-9.21, 0.0]
     """
     check_number("floor", floor, low=0.0, open_low=True)
-    x = at_least_float32(x)
+    x = wide(x)
     below = x < floor
     inside = ops.log(ops.where(below, ops.ones_like(x), x))
     slope = (x - ops.stop_gradient(x)) / floor  # value 0, gradient 1 / floor

@@ -104,7 +104,9 @@ def from_logits(spec: LossSpec) -> None:
     y_true, y_pred = batch(spec)
     logits = np.random.default_rng(0).normal(0, 2, y_pred.shape).astype(np.float32)
     want = per_example(spec, y_true, logits, from_logits=True)
-    ways = {"sigmoid": keras.ops.sigmoid, "softmax": keras.ops.softmax}
+    axis = spec.kwargs.get("axis", -1)
+    axis = axis if isinstance(axis, int) else -1
+    ways = {"sigmoid": keras.ops.sigmoid, "softmax": lambda z: keras.ops.softmax(z, axis=axis)}
     found = {
         name: apart(per_example(spec, y_true, way(logits), from_logits=False), want, 1e-4)
         for name, way in ways.items()
