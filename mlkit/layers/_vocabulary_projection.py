@@ -16,8 +16,9 @@ class VocabularyProjection(keras.layers.Layer):
 
     `x W + b`, or `x Eᵀ + b` with the table E of the embedding that it is tied to. With
     `project=False` the hidden states pass unchanged, but the weights belong to the model: that
-    output is for `mlkit.losses.ChunkedSparseCategoricalCrossentropy`, which projects by itself, a
-    chunk at a time. Make the model for use from the same layer with `project=True`.
+    output, which must be the model's, is for
+    `mlkit.losses.ChunkedSparseCategoricalCrossentropy`, which projects by itself, a chunk at a
+    time. Make the model for use from the same layer with `project=True`.
 
     Args:
         vocabulary_size: number of classes, ≥ 1.
@@ -49,8 +50,7 @@ class VocabularyProjection(keras.layers.Layer):
     >>> head = mk.layers.VocabularyProjection(1000, tied_to=embedding)
     >>> hidden = mk.layers.LSTM(16, return_sequences=True)(embedding(words))
     >>> train, use = (mk.Model(words, head(hidden, project=p)) for p in (False, True))
-    >>> loss = mk.losses.ChunkedSparseCategoricalCrossentropy(head)
-    >>> train.compile("adam", loss)
+    >>> train.compile("adam", mk.losses.ChunkedSparseCategoricalCrossentropy())
     >>> train.output_shape, use.output_shape
     ((None, 8, 16), (None, 8, 1000))
     """
@@ -102,7 +102,11 @@ class VocabularyProjection(keras.layers.Layer):
 
     def call(self, inputs: Tensor, project: bool = True) -> Tensor:
         if not project:
-            return inputs
+            # As Keras marks tensors with their mask: the loss finds by it which layer projects,
+            # in a loaded or cloned model too, where an object of its own would be another's.
+            outputs = ops.copy(inputs)
+            outputs._vocabulary_projection = self
+            return outputs
         if self.tied_to is None:
             logits = ops.matmul(inputs, ops.cast(self.kernel, inputs.dtype))
         else:
@@ -110,8 +114,12 @@ class VocabularyProjection(keras.layers.Layer):
             logits = ops.matmul(inputs, ops.transpose(table))
         return logits if self.bias is None else logits + ops.cast(self.bias, inputs.dtype)
 
-    def compute_output_shape(self, input_shape: Shape, project: bool = True) -> Shape:
-        return (*input_shape[:-1], self.vocabulary_size) if project else tuple(input_shape)
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (*input_shape[:-1], self.vocabulary_size)
+
+    def compute_output_spec(self, inputs: Tensor, project: bool = True) -> keras.KerasTensor:
+        shape = self.compute_output_shape(inputs.shape) if project else inputs.shape
+        return keras.KerasTensor(shape, self.compute_dtype)
 
     def get_config(self) -> Config:
         return {

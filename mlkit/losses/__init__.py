@@ -20,7 +20,6 @@ from mlkit.losses._chamfer_loss import chamfer_loss as chamfer_loss
 from mlkit.losses._chamfer_loss import ChamferLoss as ChamferLoss
 from mlkit.losses._charbonnier_loss import charbonnier_loss as charbonnier_loss
 from mlkit.losses._charbonnier_loss import CharbonnierLoss as CharbonnierLoss
-from mlkit.losses._pinball_loss import check_quantiles as check_quantiles
 from mlkit.losses._chunked_sparse_categorical_crossentropy import (
     chunked_sparse_categorical_crossentropy as chunked_sparse_categorical_crossentropy,
 )
@@ -46,7 +45,6 @@ from mlkit.losses._cos_face_loss import cos_face_loss as cos_face_loss
 from mlkit.losses._cos_face_loss import CosFaceLoss as CosFaceLoss
 from mlkit.losses._cox_loss import cox_loss as cox_loss
 from mlkit.losses._cox_loss import CoxLoss as CoxLoss
-from mlkit.losses._pinball_loss import crossed as crossed
 from mlkit.losses._dice_loss import dice_loss as dice_loss
 from mlkit.losses._dice_loss import DiceLoss as DiceLoss
 from mlkit.losses._diou_loss import diou_loss as diou_loss
@@ -69,7 +67,6 @@ from mlkit.losses._info_nce_loss import info_nce_loss as info_nce_loss
 from mlkit.losses._info_nce_loss import InfoNCELoss as InfoNCELoss
 from mlkit.losses._iou_loss import iou_loss as iou_loss
 from mlkit.losses._iou_loss import IoULoss as IoULoss
-from mlkit.losses._lovasz_hinge_loss import jaccard_growth as jaccard_growth
 from mlkit.losses._jaccard_loss import jaccard_loss as jaccard_loss
 from mlkit.losses._jaccard_loss import JaccardLoss as JaccardLoss
 from mlkit.losses._laplace_nll import laplace_nll as laplace_nll
@@ -101,9 +98,7 @@ from mlkit.losses._pinball_loss import PinballLoss as PinballLoss
 from mlkit.losses._poly_loss import poly_loss as poly_loss
 from mlkit.losses._poly_loss import PolyLoss as PolyLoss
 from mlkit.losses._quantile_huber_loss import quantile_huber_loss as quantile_huber_loss
-from mlkit.losses._pinball_loss import quantile_targets as quantile_targets
 from mlkit.losses._quantile_huber_loss import QuantileHuberLoss as QuantileHuberLoss
-from mlkit.losses._npairs_loss import row_crossentropy as row_crossentropy
 from mlkit.losses._sequence_loss import sequence_loss as sequence_loss
 from mlkit.losses._sequence_loss import SequenceLoss as SequenceLoss
 from mlkit.losses._sigmoid_focal_cross_entropy import (

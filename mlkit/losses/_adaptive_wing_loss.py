@@ -20,11 +20,11 @@ def adaptive_wing_loss(
     epsilon: float = 1.0,
     alpha: float = 2.1,
 ) -> Tensor:
-    """Loss of heatmaps that weighs small errors where the heat is, averaged over the last axis.
+    """Loss of heatmaps that weighs small errors where the heat is.
 
-    With `x = |y - p|` and `q = α - y`: `ω log(1 + (x / ε)^q)` for x < θ, and `A x - C` beyond, with
-    A and C such that value and slope are continuous at θ. Near y = 1 the exponent is about 1 and
-    small errors count, near y = 0 it is about 2 and they do not.
+    Averaged over the last axis. With `x = |y - p|` and `q = α - y`: `ω log(1 + (x / ε)^q)` for x <
+    θ, and `A x - C` beyond, with A and C such that value and slope are continuous at θ. Near y = 1
+    the exponent is about 1 and small errors count, near y = 0 it is about 2 and they do not.
 
     Args:
         y_true: heatmaps in [0, 1] of the shape of `y_pred`.
@@ -64,7 +64,7 @@ def adaptive_wing_loss(
 
 @register
 class AdaptiveWingLoss(BaseLoss):
-    """Loss of heatmaps that weighs small errors where the heat is, averaged over the last axis.
+    """Loss of heatmaps that weighs small errors where the heat is.
 
     See `mlkit.losses.adaptive_wing_loss`.
 

@@ -23,11 +23,11 @@ def asymmetric_loss(
     from_logits: bool = True,
     focus_gradient: bool = False,
 ) -> Tensor:
-    """Asymmetric loss for many labels of which most are absent, averaged over the labels.
+    """Asymmetric loss for many labels of which most are absent.
 
-    `-y (1 - p)^gamma_pos log p - (1 - y) q^gamma_neg log(1 - q)`, where `q = max(p - clip, 0)`:
-    absent labels that the model is sure of count less than present ones, and below `clip` not at
-    all.
+    The mean over the labels of `-y (1 - p)^gamma_pos log p - (1 - y) q^gamma_neg log(1 - q)`, where
+    `q = max(p - clip, 0)`: absent labels that the model is sure of count less than present ones,
+    and below `clip` not at all.
 
     Args:
         y_true: labels in [0, 1] of the shape of `y_pred`.

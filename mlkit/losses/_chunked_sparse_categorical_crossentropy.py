@@ -107,39 +107,40 @@ class ChunkedSparseCategoricalCrossentropy(BaseLoss):
     never exist at once, and its gradient is computed with its value. See
     `mlkit.losses.chunked_sparse_categorical_crossentropy`.
 
-    The projection is a layer of the same model: `mlkit.layers.VocabularyProjection` called with
-    `project=False`, or an `Embedding` (tied weights: the output is multiplied by the transposed
-    table). A metric that wants logits wants another output: the loss's predictions are not logits.
+    The model ends in `mlkit.layers.VocabularyProjection` called with `project=False`, tied to an
+    embedding or not: its output says to the loss which weights project. A metric that wants logits
+    wants another output: these predictions are not logits.
 
     Args:
-        projection: layer whose weights project: `mlkit.layers.VocabularyProjection`,
-            `keras.layers.Dense` without activation, or `keras.layers.Embedding`. Saved with the
-            model and shared again when that is loaded.
         chunk_size: tokens a chunk: fewer need less memory, and more time. Default: 512.
         ignore_class: label that is left out of sum and mean. Default: None.
+        projection: in a loop of one's own, for hidden states of another origin: a built
+            `mlkit.layers.VocabularyProjection`, `keras.layers.Dense` without activation, or
+            `keras.layers.Embedding` (multiplied by the transposed table). Only its name is saved.
+            Default: None.
         **kwargs: as for `keras.losses.Loss`. With `reduction=None` the logits are made twice: for
             the values, and for their gradient.
 
     Raises:
-        ValueError: `projection` has no weights to project with or is not built, a label is no
-            class, or shapes do not match.
+        ValueError: nothing says which weights project, they are not built, a label is no class, or
+            shapes do not match.
 
     Example:
 
     >>> import numpy as np
     >>> import mlkit as mk
-    >>> tokens = mk.layers.Embedding(1000, 16)
-    >>> hidden = tokens(np.array([[1, 2, 3]]))
-    >>> loss = mk.losses.ChunkedSparseCategoricalCrossentropy(tokens, chunk_size=2)
-    >>> loss(np.array([[2, 3, 4]]), hidden).shape
-    TensorShape([])
+    >>> head = mk.layers.VocabularyProjection(1000)
+    >>> hidden = head(np.zeros((1, 3, 16)), project=False)
+    >>> loss = mk.losses.ChunkedSparseCategoricalCrossentropy(chunk_size=2)
+    >>> round(float(loss(np.array([[2, 3, 4]]), hidden)), 4)
+    6.9078
     """
 
     def __init__(
         self,
-        projection: keras.Layer,
         chunk_size: int = 512,
         ignore_class: int | None = None,
+        projection: keras.Layer | str | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -151,7 +152,7 @@ class ChunkedSparseCategoricalCrossentropy(BaseLoss):
         self.ignore_class = ignore_class
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        kernel, bias, tied = _projection(self.projection)
+        kernel, bias, tied = _weights(y_pred, self.projection)
         kernel = ops.cast(kernel, y_pred.dtype)
         return chunked_sparse_categorical_crossentropy(
             y_true, y_pred, kernel, bias, self.chunk_size, self.ignore_class, tied
@@ -165,11 +166,15 @@ class ChunkedSparseCategoricalCrossentropy(BaseLoss):
 
     def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Any:
         if self.reduction in (None, "none"):
-            return super().__call__(y_true, y_pred, sample_weight)
+            converted = ops.convert_to_tensor(y_pred, dtype=self.dtype)
+            for mark in ("_keras_mask", "_vocabulary_projection"):
+                if hasattr(y_pred, mark):
+                    setattr(converted, mark, getattr(y_pred, mark))
+            return super().__call__(y_true, converted, sample_weight)
         # Weight and divisor of each token are known before the loss is: its gradient is then
         # computed with its value, and no logits are made twice.
         mask = getattr(y_pred, "_keras_mask", None)
-        kernel, bias, tied = _projection(self.projection)
+        kernel, bias, tied = _weights(y_pred, self.projection)
         y_pred = ops.convert_to_tensor(y_pred)
         classes = kernel.shape[0 if tied else 1]
         labels, weights, y_pred = _flat(y_true, y_pred, classes, self.ignore_class)
@@ -199,34 +204,32 @@ class ChunkedSparseCategoricalCrossentropy(BaseLoss):
         return ops.cast(scale, kept.dtype) * ops.divide_no_nan(weights, divisor)
 
     def get_config(self) -> Config:
-        projection = keras.saving.serialize_keras_object(self.projection)
-        return {**super().get_config(), "projection": projection}
-
-    @classmethod
-    def from_config(cls, config: Config) -> "ChunkedSparseCategoricalCrossentropy":
-        projection = config["projection"]
-        if isinstance(projection, dict):
-            projection = keras.saving.deserialize_keras_object(projection)
-        return cls(**{**config, "projection": projection})
+        name = getattr(self.projection, "name", self.projection)
+        return {**super().get_config(), "projection": name}
 
 
-def _projection(layer: keras.Layer) -> tuple[Tensor, Tensor | None, bool]:
+def _weights(hidden: Tensor, given: keras.Layer | str | None) -> tuple[Tensor, Tensor | None, bool]:
     """Kernel, bias, and whether the kernel is an embedding's table."""
-    if not layer.built:
+    layer = getattr(hidden, "_vocabulary_projection", None) or given
+    if layer is None or isinstance(layer, str):
         raise ValueError(
-            f"`projection` ({layer.name!r}) has no weights yet: build the model first. If the loss "
-            "was loaded without its model, give a new one the model's layer."
+            "Nothing says which weights project: let `y_pred` be the output of "
+            "VocabularyProjection called with project=False, or give the layer itself as "
+            f"`projection`. Received: projection={layer!r}"
         )
     inner = getattr(layer, "tied_to", None) or layer
-    table = getattr(inner, "embeddings", None)
-    kernel = table if table is not None else getattr(inner, "kernel", None)
-    if kernel is None or len(kernel.shape) != 2:
+    of_embedding = isinstance(inner, keras.layers.Embedding)
+    if not of_embedding and not hasattr(inner, "use_bias"):
         raise ValueError(
             "`projection` must be a VocabularyProjection, Dense or Embedding layer. Received: "
             f"projection={layer!r}"
         )
+    if not layer.built or not inner.built:
+        raise ValueError(
+            f"`projection` ({layer.name!r}) has no weights yet: build the model first."
+        )
     activation = getattr(inner, "activation", keras.activations.linear)
     if activation is not keras.activations.linear:
         raise ValueError("`projection` must not have an activation: the loss takes its logits.")
-    bias = getattr(layer, "bias", None)
-    return ops.convert_to_tensor(kernel), bias, table is not None
+    kernel = inner.embeddings if of_embedding else inner.kernel
+    return ops.convert_to_tensor(kernel), getattr(layer, "bias", None), of_embedding

@@ -7,7 +7,8 @@ from keras import ops
 
 from mlkit._core.registry import register
 from mlkit._core.types import Tensor
-from mlkit.losses._boxes import BoxLoss, box_pair, divide
+from mlkit.losses._box_loss import BoxLoss
+from mlkit.losses._box_pair import box_pair, divide
 from mlkit.losses._values import per_example
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from mlkit._core.registry import register
 from mlkit._core.types import Tensor
-from mlkit.losses._overlap_loss import OverlapLoss, Regions, overlap_loss
+from mlkit.losses._overlap_loss import OverlapLoss
+from mlkit.losses._regions import Regions, overlap_loss
 
 
 @register

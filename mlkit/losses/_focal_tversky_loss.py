@@ -8,7 +8,8 @@ from keras import ops
 from mlkit._core.checks import check_number
 from mlkit._core.registry import register
 from mlkit._core.types import Tensor
-from mlkit.losses._overlap_loss import OverlapLoss, Regions, overlap_loss
+from mlkit.losses._overlap_loss import OverlapLoss
+from mlkit.losses._regions import Regions, overlap_loss
 
 
 @register

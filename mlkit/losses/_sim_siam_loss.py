@@ -13,7 +13,7 @@ from mlkit.losses._views import cosine
 
 @register
 def sim_siam_loss(y_true: Tensor, y_pred: Tensor) -> Tensor:
-    """Negative cosine between the prediction of one view and the projection of the other.
+    """Negative cosine of one view's prediction and the other's projection.
 
     `-½ cos(p1, z2) - ½ cos(p2, z1)`, where no gradient goes to the projections z.
 
@@ -51,7 +51,7 @@ def sim_siam_loss(y_true: Tensor, y_pred: Tensor) -> Tensor:
 
 @register
 class SimSiamLoss(BaseLoss):
-    """Negative cosine between the prediction of one view and the projection of the other.
+    """Negative cosine of one view's prediction and the other's projection.
 
     See `mlkit.losses.sim_siam_loss`. Examples are not compared with one another, so that replicas
     make no difference.

@@ -16,10 +16,10 @@ from mlkit.losses._values import per_example, predictions, targets_like
 def wing_loss(
     y_true: Tensor, y_pred: Tensor, width: float = 10.0, curvature: float = 2.0
 ) -> Tensor:
-    """Loss of landmark coordinates that weighs small errors, averaged over the last axis.
+    """Loss of landmark coordinates that weighs small errors.
 
-    With `x = |y - p|`: `w log(1 + x / ε)` for x < w, and `x - C` beyond, where `C = w - w log(1 + w
-    / ε)` joins the two pieces.
+    Averaged over the last axis. With `x = |y - p|`: `w log(1 + x / ε)` for x < w, and `x - C`
+    beyond, where `C = w - w log(1 + w / ε)` joins the two pieces.
 
     Args:
         y_true: coordinates of the shape of `y_pred`.
@@ -49,7 +49,7 @@ def wing_loss(
 
 @register
 class WingLoss(BaseLoss):
-    """Loss of landmark coordinates that weighs small errors, averaged over the last axis.
+    """Loss of landmark coordinates that weighs small errors.
 
     See `mlkit.losses.wing_loss`.
 

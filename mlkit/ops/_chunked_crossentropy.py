@@ -67,7 +67,7 @@ def chunked_crossentropy_sum(
     chunk_size: int = 512,
     tied: bool = False,
 ) -> Tensor:
-    """Weighted sum of the softmax cross-entropies of `hidden @ kernel + bias`, by chunks.
+    """Weighted sum of the cross-entropies of `hidden @ kernel + bias`, by chunks.
 
     As `mlkit.ops.chunked_crossentropy`, but since the weights are known beforehand the gradient is
     computed with the value, in three matrix products as without chunks. A sum that nobody

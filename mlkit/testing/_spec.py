@@ -57,7 +57,11 @@ class Spec:
 def fresh(value: Any) -> Any:
     """A copy of what holds variables, so that two instances do not share a wrapped layer."""
     if isinstance(value, (keras.Layer, keras.Optimizer, keras.Metric)):
-        return type(value).from_config(value.get_config())
+        copy = type(value).from_config(value.get_config())
+        if isinstance(value, keras.Layer) and value.built and value.get_build_config():
+            copy.build_from_config(value.get_build_config())
+            copy.set_weights(value.get_weights())
+        return copy
     if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
         return type(value)(fresh(v) for v in value)
     return value

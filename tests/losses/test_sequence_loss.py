@@ -41,7 +41,7 @@ LEGAL = [
 @keras.saving.register_keras_serializable("tests")
 def brier(labels, logits):
     chances = keras.ops.softmax(logits)
-    return keras.ops.sum((chances - keras.ops.one_hot(labels, C)) ** 2, -1)
+    return keras.ops.sum((chances - keras.ops.one_hot(labels, C, dtype=chances.dtype)) ** 2, -1)
 
 
 def brier_mean(y, z):

@@ -1,12 +1,11 @@
 """Boxes: their formats, and what overlaps."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from keras import ops
 
 from mlkit._core.checks import check_choice
 from mlkit._core.types import Tensor
-from mlkit.losses._base_loss import BaseLoss
 from mlkit.losses._values import predictions, targets_like
 
 FORMATS = ("yxyx", "xyxy", "xywh", "cxcywh")
@@ -63,17 +62,3 @@ def _corners(boxes: Tensor, box_format: str) -> tuple[Tensor, Tensor]:
     if box_format == "cxcywh":
         return first - second / 2.0, first + second / 2.0
     return first, second
-
-
-class BoxLoss(BaseLoss):
-    """A loss of pairs of boxes of shape (..., 4): one value a pair.
-
-    Args:
-        box_format: meaning of the four numbers. Default: `"yxyx"`.
-        **kwargs: as for `keras.losses.Loss`.
-    """
-
-    def __init__(self, box_format: str = "yxyx", **kwargs: Any):
-        super().__init__(**kwargs)
-        check_choice("box_format", box_format, FORMATS)
-        self.box_format = box_format
