@@ -58,12 +58,15 @@ SPECS = [
             "average_across_batch": True,
             "sum_over_timesteps": False,
             "sum_over_batch": False,
-            "softmax_loss_function": brier,
         },
-        reference=brier_mean,
+        reference=lambda y, z: formula(z, y, np.ones((B, T)), True, False, False, False),
         y_true=lambda rng: rng.integers(0, C, (B, T)),
         y_pred=lambda rng: rng.normal(size=(B, T, C)),
-        excuse={"reductions": WEIGHED, "zero_weight": WEIGHED},
+        excuse={
+            "reductions": WEIGHED,
+            "zero_weight": WEIGHED,
+            "kwargs_complete": "a function of one's own is saved in a test here",
+        },
         properties=("nonnegative",),
     )
 ]
@@ -81,6 +84,15 @@ def test_every_combination(flags):
     if not both:
         values = losses.SequenceLoss(*flags, reduction=None)(targets, logits, weights)
         np.testing.assert_allclose(values, wanted, rtol=1e-5, atol=1e-7)
+
+
+def test_a_cost_of_ones_own_is_used_and_saved():
+    logits, targets, _ = data(2)
+    loss = losses.SequenceLoss(softmax_loss_function=brier)
+    wanted = brier_mean(targets, logits).mean()
+    np.testing.assert_allclose(loss(targets, logits), wanted, rtol=1e-6)
+    again = keras.losses.deserialize(keras.losses.serialize(loss))
+    np.testing.assert_allclose(again(targets, logits), wanted, rtol=1e-6)
 
 
 def test_a_mask_is_a_weight_and_padding_only_is_zero():
