@@ -1,6 +1,7 @@
 """The inside of the trainer: programs, kept from call to call, and what goes around them."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import keras
@@ -25,10 +26,18 @@ class Engine:
         model: the model.
         steps: the step of each kind: `"train"`, `"test"`, `"predict"`.
         execution: the program asked for, or `"auto"`.
+        averaged: a context in which the model has its averaged weights, if any are kept.
     """
 
-    def __init__(self, model: keras.Model, steps: dict[str, Step], execution: str) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        steps: dict[str, Step],
+        execution: str,
+        averaged: Callable[[], AbstractContextManager[None]],
+    ) -> None:
         self.model, self.steps, self.execution = model, steps, execution
+        self.averaged = averaged
         self.model_step = ModelStep(model)
         self._programs: dict[Any, Any] = {}
         self._log_order: dict[str, int] = {}
@@ -130,7 +139,8 @@ class Engine:
         if not isinstance(data, Arrays):
             data.rewind()
         choice = self.for_evaluation(data)
-        raw, _ = self.program("test", data, choice).run(0, 0, data.steps)
+        with self.averaged():
+            raw, _ = self.program("test", data, choice).run(0, 0, data.steps)
         logs = self.to_logs(raw)
         callback_list.on_test_end(logs)
         return logs

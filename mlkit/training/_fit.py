@@ -7,7 +7,7 @@ import keras
 from mlkit.training._history import History
 from mlkit.training._trainer import Trainer
 
-_TRAINER_ARGUMENTS = ("accumulate", "gradients", "execution", "seed")
+_TRAINER_ARGUMENTS = ("accumulate", "gradients", "ema", "execution", "seed")
 
 
 def fit(model: keras.Model, x: Any = None, y: Any = None, **kwargs: Any) -> History:
@@ -17,7 +17,8 @@ def fit(model: keras.Model, x: Any = None, y: Any = None, **kwargs: Any) -> Hist
         model: a compiled Keras model.
         x, y: the data, as for `Trainer.fit`.
         **kwargs: those of `Trainer.fit` (all of `keras.Model.fit`'s), and of `Trainer`:
-            `accumulate`, `gradients`, `execution`, `seed`.
+            `accumulate`, `gradients`, `ema`, `execution`, `seed`. With `ema` the model has its
+            averaged weights when the call returns.
 
     Returns:
         The metrics of each epoch.
@@ -32,4 +33,7 @@ def fit(model: keras.Model, x: Any = None, y: Any = None, **kwargs: Any) -> Hist
         2
     """
     options = {name: kwargs.pop(name) for name in _TRAINER_ARGUMENTS if name in kwargs}
-    return Trainer(model, **options).fit(x, y, **kwargs)
+    trainer = Trainer(model, **options)
+    history = trainer.fit(x, y, **kwargs)
+    trainer.finalize()
+    return history

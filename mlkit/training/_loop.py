@@ -67,7 +67,9 @@ class Loop:
                 logs.update(self.val_logs)
         if self.progress is not None:
             self.progress.finish_epoch(epoch, step, logs)
-        self.callbacks.on_epoch_end(epoch, logs)
+        # What callbacks save at the end of an epoch is what was validated.
+        with self.engine.averaged():
+            self.callbacks.on_epoch_end(epoch, logs)
         return logs
 
     def _validation(self) -> dict[str, Any]:

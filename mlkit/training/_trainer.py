@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from mlkit.training._arrays import Arrays
 from mlkit.training._callbacks import stops_on_nonfinite
 from mlkit.training._chooser import Chooser
 from mlkit.training._describe import describe
+from mlkit.training._ema import WeightAverage
 from mlkit.training._engine import Engine
 from mlkit.training._history import History
 from mlkit.training._input_checks import check_batch
@@ -29,7 +31,7 @@ from mlkit.training._setup import (
     given_callbacks,
 )
 from mlkit.training._sources import Source, source, split_validation, validation_source
-from mlkit.training._update import Transform, apply_gradients, value_and_grad
+from mlkit.training._update import Transform, apply_gradients, updates_of, value_and_grad
 from mlkit.training._variables import collect
 
 
@@ -51,6 +53,10 @@ class Trainer:
             update stay what they are; the memory of activations is divided. Default 1.
         gradients: transforms `(gradients, variables) -> gradients`, applied in order before the
             optimizer. Default: none.
+        ema: decay of an exponential moving average of the weights by updates, in [0, 1), with
+            warm-up. The averages validate, predict, and are in the model while callbacks run at
+            the end of an epoch (and so are what they save); training goes on with the weights
+            themselves. Default: none.
         execution: `"auto"`, or one of `"eager"`, `"step"`, `"fused"`, `"epoch"`, alone or with
             `"+xla"`. All learn the same. Default `"auto"`.
         seed: of the order of the examples; default: from Python's `random`, and so from
@@ -80,6 +86,7 @@ class Trainer:
         weighted_metrics: Any = None,
         accumulate: int = 1,
         gradients: Sequence[Transform] = (),
+        ema: float | None = None,
         execution: str = "auto",
         seed: int | None = None,
     ) -> None:
@@ -93,7 +100,8 @@ class Trainer:
         self.execution = execution
         self.seed = seed
         steps = {"train": self.train_step, "test": self.test_step, "predict": self.predict_step}
-        self._engine = Engine(model, steps, execution)
+        self._average = None if ema is None else WeightAverage(ema)
+        self._engine = Engine(model, steps, execution, self.averaged)
         self._prepared = False
         self._callbacks: list[Any] = []
         self._refuse_what_a_custom_step_ignores()
@@ -106,6 +114,15 @@ class Trainer:
     def __str__(self) -> str:
         return self.plan
 
+    def averaged(self) -> AbstractContextManager[None]:
+        """A context in which the model has its averaged weights: `with t.averaged(): m.save(p)`."""
+        return nullcontext() if self._average is None else self._average.in_place()
+
+    def finalize(self) -> None:
+        """Write the averaged weights, if `ema` is given, into the model for good."""
+        if self._average is not None:
+            self._average.finalize()
+
     @property
     def optimizer(self) -> Any:
         return self.model.optimizer
@@ -113,6 +130,7 @@ class Trainer:
     def _refuse_what_a_custom_step_ignores(self) -> None:
         custom = overrides(self.model, "train_step")
         given = [n for n in ("accumulate", "gradients") if getattr(self, n) not in (1, [])]
+        given += ["ema"] if self._average is not None else []
         if custom and given and type(self).train_step is Trainer.train_step:
             raise ValueError(
                 f"`{given[0]}` has no effect on {type(self.model).__name__}, which has its own "
@@ -141,8 +159,16 @@ class Trainer:
             accumulate=self.accumulate,
             optimizer=self.optimizer,
         )
-        apply_gradients(self.optimizer, gradients, variables, self.gradients)
+        self.apply_gradients(gradients, variables)
         return {}
+
+    def apply_gradients(self, gradients: list[Any], variables: Sequence[Any]) -> None:
+        """Transform, apply and average: the end of a `train_step` with one optimizer."""
+        before = updates_of(self.optimizer)
+        apply_gradients(self.optimizer, gradients, variables, self.gradients)
+        if self._average is not None:
+            updates = updates_of(self.optimizer)
+            self._average.update(updates, updates > before)
 
     def test_step(self, batch: Any) -> Logs:
         """The loss and metrics of one batch; returns as `train_step` does."""
@@ -292,9 +318,9 @@ class Trainer:
     def predict(self, x: Any, *, batch_size: int | None = None, steps: int | None = None) -> Any:
         """The outputs for `x`, as numpy arrays in the structure of the model's output."""
         data = source(x, batch_size=batch_size, steps=steps)
-        if isinstance(data, Arrays):
-            return predict_arrays(self._engine, data)
-        return predict_stream(self._engine, data)
+        run = predict_arrays if isinstance(data, Arrays) else predict_stream
+        with self.averaged():
+            return run(self._engine, data)
 
     def _prepare(self, data: Source) -> None:
         """Create all variables, and look at the first examples before anything is learned."""
@@ -305,4 +331,6 @@ class Trainer:
         if plain and not overrides(self.model, "train_step"):
             check_batch(self.model, head)
         self._engine.model_step.prepare(head)
+        if self._average is not None:
+            self._average.build(self.model.trainable_variables)
         self._prepared = True

@@ -175,6 +175,12 @@ def apply_gradients(
     optimizer.apply(gradients, variables)
 
 
+def updates_of(optimizer: keras.Optimizer) -> Tensor:
+    """How many updates an optimizer has applied; one that was skipped does not count."""
+    inner = optimizer.inner_optimizer if isinstance(optimizer, LossScale) else optimizer
+    return tf.identity(inner.iterations.value)
+
+
 def _scale(optimizer: keras.Optimizer) -> Any:
     """What the loss was multiplied by, or None."""
     if isinstance(optimizer, LossScale):
