@@ -17,7 +17,7 @@ from mlkit.training._describe import describe
 from mlkit.training._ema import WeightAverage
 from mlkit.training._engine import Engine
 from mlkit.training._history import History
-from mlkit.training._input_checks import check_batch
+from mlkit.training._input_checks import check_data, check_monitors
 from mlkit.training._loop import Loop
 from mlkit.training._model_step import compile_missing, overrides
 from mlkit.training._plan import Plan
@@ -113,6 +113,10 @@ class Trainer:
 
     def __str__(self) -> str:
         return self.plan
+
+    def _has_the_default_step(self) -> bool:
+        own = type(self).train_step is not Trainer.train_step
+        return not own and not overrides(self.model, "train_step")
 
     def averaged(self) -> AbstractContextManager[None]:
         """A context in which the model has its averaged weights: `with t.averaged(): m.save(p)`."""
@@ -254,6 +258,9 @@ class Trainer:
         if run is not None:
             callbacks = [*given_callbacks(callbacks), self._run_log(run, epochs, train)]
         watching = gather_callbacks(callbacks, verbose, epochs, train, self.model)
+        if self._has_the_default_step():
+            names = list(self.model.get_metrics_result())
+            check_monitors(given_callbacks(callbacks), names, held_out is not None)
         plan = Plan(
             epochs=epochs,
             initial_epoch=initial_epoch,
@@ -327,10 +334,9 @@ class Trainer:
         if self._prepared and self.model.built:
             return
         head = data.head(8)
-        plain = type(self).train_step is Trainer.train_step
-        if plain and not overrides(self.model, "train_step"):
-            check_batch(self.model, head)
         self._engine.model_step.prepare(head)
+        if self._has_the_default_step():
+            check_data(self.model, data, head)
         if self._average is not None:
             self._average.build(self.model.trainable_variables)
         self._prepared = True
