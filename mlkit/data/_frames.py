@@ -1,6 +1,5 @@
 """The frames of a TFRecord file: length, checksum, bytes, checksum."""
 
-import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,10 +90,27 @@ def read_file(path: Path, expected: int | None) -> tuple[list[bytes], list[Damag
     return records, damages
 
 
+def walk(path: Path, expected: int) -> list[Damage]:
+    """The damages that the heads of the records show, without reading what is between them."""
+    if not path.exists():
+        return [Damage(str(path), 0, "the file does not exist")]
+    size, offset, count = path.stat().st_size, 0, 0
+    with path.open("rb") as file:
+        while offset < size:
+            file.seek(offset)
+            head = file.read(12)
+            if len(head) < 12 or masked_crc(head[:8]) != struct.unpack("<I", head[8:])[0]:
+                return [Damage(str(path), offset, "the head of a record is damaged")]
+            length = struct.unpack("<Q", head[:8])[0]
+            if offset + 16 + length > size:
+                reason = f"the file ends within a record of {length} bytes"
+                return [Damage(str(path), offset, reason)]
+            offset, count = offset + 16 + length, count + 1
+    if count != expected:
+        return [Damage(str(path), size, f"the file ends after {count} of {expected} records")]
+    return []
+
+
 def shard_name(name: str, number: int, count: int) -> str:
     """The usual name of a shard: train-00003-of-00008.tfrecord."""
     return f"{name}-{number:05d}-of-{count:05d}.tfrecord"
-
-
-def is_shard(name: str) -> bool:
-    return re.fullmatch(r".+-\d{5}-of-\d{5}\.tfrecord", name) is not None

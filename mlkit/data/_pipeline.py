@@ -11,7 +11,15 @@ from mlkit.data._memory import bytes_of
 from mlkit.data._random import fold, keys
 from mlkit.data._resumable import check_resumable
 from mlkit.data._shuffle import epoch_order, shuffled
-from mlkit.data._source import Indexed, as_source, call, human, small_checkpoints
+from mlkit.data._source import (
+    Indexed,
+    as_source,
+    call,
+    fits_decoded,
+    human,
+    kept,
+    small_checkpoints,
+)
 
 _FOREVER = 2**62
 
@@ -205,6 +213,19 @@ def _name(function: Any) -> str:
     return getattr(function, "__name__", None) or str(function)
 
 
+def _examples(source: Any, cache: bool | None) -> Indexed:
+    """The source, decoded once if that is wanted or fits."""
+    if cache is not None:
+        check_bool("cache", cache)
+    indexed = as_source(source)
+    if indexed.size == 0:
+        raise ValueError("`source` is empty: it has no examples.")
+    loads = indexed.load_row is not None
+    return (
+        kept(indexed) if loads and (fits_decoded(indexed) if cache is None else cache) else indexed
+    )
+
+
 def pipeline(
     source: Any,
     batch_size: int = 32,
@@ -215,13 +236,14 @@ def pipeline(
     seed: int = 0,
     epochs: int | None = None,
     drop_remainder: bool = False,
+    cache: bool | None = None,
     parallel: int = tf.data.AUTOTUNE,
     prefetch: int = tf.data.AUTOTUNE,
     resumable: bool = True,
 ) -> Pipeline:
     """Make the input pipeline of a training or evaluation, in the right order.
 
-    Source, shuffle, repeat, batch, map, augment, prefetch. The order of an epoch is the permutation
+    Source, cache, shuffle, repeat, batch, map, augment, prefetch. The order of an epoch is
     `mk.data.epoch_order(size, seed, epoch)`: global, without a buffer. Everything random is a
     function of (seed, epoch, index of the example), so the batches are the same for any number of
     parallel calls, and an iterator that is saved with `tf.train.Checkpoint(iterator=iterator)`
@@ -241,6 +263,8 @@ def pipeline(
         epochs: number of epochs, ≥ 1. None: no end if `training`, else 1. In `model.fit` an
             endless one needs `steps_per_epoch=pipeline.steps_per_epoch`.
         drop_remainder: leave out the last, shorter batch of each epoch.
+        cache: load and decode every example once, now, and keep the results in memory. None: if
+            their size is known and at most a quarter of what is free. Arrays are there already.
         parallel: parallel calls, ≥ 1, or `tf.data.AUTOTUNE`. Changes the speed only.
         prefetch: batches made in advance, or `tf.data.AUTOTUNE`.
         resumable: refuse functions whose state cannot be saved. False: allow them.
@@ -264,13 +288,11 @@ def pipeline(
     """
     check_integer("batch_size", batch_size, low=1)
     check_integer("seed", seed)
-    for name, value in (("training", training), ("drop_remainder", drop_remainder)):
-        check_bool(name, value)
+    check_bool("training", training)
+    check_bool("drop_remainder", drop_remainder)
     if epochs is not None:
         check_integer("epochs", epochs, low=1)
-    indexed = as_source(source)
-    if indexed.size == 0:
-        raise ValueError("`source` is empty: it has no examples.")
+    indexed = _examples(source, cache)
     if drop_remainder and indexed.size < batch_size:
         raise ValueError(
             f"With `drop_remainder` no batch is left: {indexed.size} examples, "

@@ -11,7 +11,7 @@ import tensorflow as tf
 from mlkit._core.checks import check_bool, check_integer
 from mlkit.data import _schema
 from mlkit.data._errors import check_on_error, report
-from mlkit.data._frames import Damage, read_file, shard_name
+from mlkit.data._frames import read_file, shard_name, walk
 from mlkit.data._memory import free_memory
 from mlkit.data._source import Indexed, as_source
 
@@ -142,7 +142,8 @@ def read_records(
     Args:
         path: directory of records.
         on_error: `"raise"`: damaged records raise, with file and byte. `"skip"`: go on without
-            them, and warn with their number and places.
+            them, and warn with their number and places. Resident only; of a stream the heads of
+            the records are checked at once, and their bytes when they are read.
         resident: keep the encoded bytes in memory. None: if they take at most half of what is free.
 
     Returns:
@@ -192,12 +193,17 @@ def _resident(files: list[Path], schema: dict[str, Any], on_error: str) -> Index
 
 
 def _stream(files: list[Path], schema: dict[str, Any], on_error: str) -> tf.data.Dataset:
-    missing = [Damage(str(f), 0, "the file does not exist") for f in files if not f.exists()]
-    report(missing, len(files), "files", on_error)
-    names = [str(file) for file in files if file.exists()]
+    if on_error == "skip":
+        raise ValueError(
+            'on_error="skip" needs the records in memory, where each is verified once: pass '
+            "resident=True. A stream cannot count what it leaves out before it has ended."
+        )
+    counts = schema["records"]
+    damages = [d for file, n in zip(files, counts, strict=True) for d in walk(file, n)]
+    report(damages, len(files), "files", on_error)
+    names = [str(file) for file in files]
     dataset = tf.data.Dataset.from_tensor_slices(names).interleave(
         tf.data.TFRecordDataset, cycle_length=len(names), block_length=1
     )
-    if on_error == "skip":
-        dataset = dataset.ignore_errors(log_warning=True)
+    dataset = dataset.apply(tf.data.experimental.assert_cardinality(sum(counts)))
     return dataset.map(_schema.parser(schema, one=True), tf.data.AUTOTUNE, deterministic=True)

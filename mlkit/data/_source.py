@@ -170,6 +170,25 @@ def as_source(source: Any) -> Indexed:
     return Indexed(_tensors(source))
 
 
+def fits_decoded(source: Indexed) -> bool:
+    """Whether all elements of a source that loads would take at most a quarter of free memory."""
+    specs, free = tf.nest.flatten(source.element_spec), free_memory()
+    known = all(
+        isinstance(s, tf.TensorSpec) and s.shape.is_fully_defined() and s.dtype != tf.string
+        for s in specs
+    )
+    if not known or free is None:
+        return False
+    return source.size * sum(s.shape.num_elements() * s.dtype.size for s in specs) <= 0.25 * free
+
+
+def kept(source: Indexed) -> Indexed:
+    """The source with its elements as rows."""
+    made = Indexed(_read(source), title=f"{source.title}, decoded once and kept")
+    made.classes = source.classes
+    return made
+
+
 def as_resident(source: Any) -> Indexed:
     """As `as_source`, with the elements themselves as rows: those that are loaded are read once."""
     indexed = as_source(source)
@@ -214,8 +233,8 @@ def _read(dataset: tf.data.Dataset) -> Any:
         if free is not None and used > 0.6 * free:
             raise MemoryError(
                 f"`source` does not fit into memory: {human(used)} read, {human(free)} were free. "
-                "Write it with `mk.data.write_records` and hand over `mk.data.read_records(path)`, "
-                "which reads examples from disk when they are needed."
+                "Keep it encoded (`mk.data.write_records` with `encode`, or `mk.data.read_images`) "
+                "or make a stream: `dataset.shuffle(buffer_size, seed=0).repeat().batch(...)`."
             )
     if not chunks:
         raise ValueError("`source` is empty: the data set yields no element.")

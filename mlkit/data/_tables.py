@@ -218,7 +218,7 @@ def read_array_record(
 
     Raises:
         ImportError: array_record is not installed.
-        ValueError: a file that is not there, or no records.
+        ValueError: a file that is not there or damaged, or no records.
 
     Example:
         >>> import mlkit as mk
@@ -237,8 +237,16 @@ def read_array_record(
         extra="test",
         purpose="read_array_record",
     )
-    with module.ArrayRecordDataSource([str(file) for file in files]) as source:
-        if not len(source):
-            raise ValueError(f"No records in {files}.")
-        records = source.__getitems__(list(range(len(source))))
+    records = [r for file in files for r in _records_of(module, str(file))]
+    if not records:
+        raise ValueError(f"No records in {files}.")
     return Indexed(tf.constant(records), title="array records in memory")
+
+
+def _records_of(module: Any, file: str) -> list[bytes]:
+    try:
+        with module.ArrayRecordDataSource([file]) as source:
+            return list(source.__getitems__(list(range(len(source)))))
+    except (RuntimeError, OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"{file} cannot be read as array_record: {reason}") from None

@@ -32,6 +32,11 @@ def loaded():
     )
 
 
+def make(source, *args, **kwargs):
+    """Not kept: examples that are loaded are to be loaded each time."""
+    return mk.data.pipeline(SOURCES[source](), *args, cache=False, **kwargs)
+
+
 SOURCES = {"arrays": lambda: (X, Y), "loaded": loaded}
 
 
@@ -52,7 +57,7 @@ def same(a, b):
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("drop", [False, True])
 def test_batches_follow_the_order_of_the_epoch(source, drop):
-    ds = mk.data.pipeline(SOURCES[source](), 5, seed=4, epochs=3, drop_remainder=drop)
+    ds = make(source, 5, seed=4, epochs=3, drop_remainder=drop)
     assert ds.steps_per_epoch == (4 if drop else 5)
     assert int(ds.cardinality()) == 3 * ds.steps_per_epoch
     batches = values(ds)
@@ -68,7 +73,14 @@ def test_batches_do_not_depend_on_how_they_are_made(source):
     made = [
         values(
             mk.data.pipeline(
-                SOURCES[source](), 5, map=double, augment=jitter, seed=1, epochs=2, parallel=p
+                SOURCES[source](),
+                5,
+                cache=False,
+                map=double,
+                augment=jitter,
+                seed=1,
+                epochs=2,
+                parallel=p,
             )
         )
         for p in (1, 2, 5)
@@ -86,7 +98,7 @@ def test_pure_functions_give_the_same_batches():
     order = ds.order(0)
     got = [ds.batch_of(order[i * 5 : i * 5 + 5], 0) for i in range(5)]
     same(values(ds, 5), [[np.asarray(t) for t in b] for b in got])
-    by_load = mk.data.pipeline(loaded(), 5, map=double, augment=jitter, seed=1)
+    by_load = mk.data.pipeline(loaded(), 5, cache=False, map=double, augment=jitter, seed=1)
     same(
         values(ds, 5),
         [[np.asarray(t) for t in by_load.batch_of(order[i * 5 : i * 5 + 5])] for i in range(5)],
@@ -95,15 +107,15 @@ def test_pure_functions_give_the_same_batches():
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_restores_at_every_position_from_a_small_file(source, tmp_path):
-    def make():
-        return mk.data.pipeline(SOURCES[source](), 5, map=double, augment=jitter, seed=2, epochs=2)
+    def again_from_scratch():
+        return make(source, 5, map=double, augment=jitter, seed=2, epochs=2)
 
-    whole = values(make())
-    iterator = iter(make())
+    whole = values(again_from_scratch())
+    iterator = iter(again_from_scratch())
     for position in range(len(whole) + 1):
         path = tf.train.Checkpoint(iterator=iterator).write(str(tmp_path / f"{position}"))
         assert sum(os.path.getsize(f) for f in glob.glob(f"{path}.*")) < 10_000
-        again = iter(make())
+        again = iter(again_from_scratch())
         tf.train.Checkpoint(iterator=again).read(path)
         same([[np.asarray(t) for t in e] for e in again], whole[position:])
         if position < len(whole):
@@ -112,7 +124,7 @@ def test_restores_at_every_position_from_a_small_file(source, tmp_path):
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_at_starts_in_the_middle(source):
-    ds = mk.data.pipeline(SOURCES[source](), 5, seed=2, augment=jitter)
+    ds = make(source, 5, seed=2, augment=jitter)
     same(values(ds.at(1, 2), 6), values(ds, 13)[7:])
     assert int(ds.cardinality()) == mk.data.INFINITE_CARDINALITY
 
@@ -192,3 +204,13 @@ def test_in_fit():
     ds = mk.data.pipeline((X / 100, Y / 100), 5, map=None)
     history = model.fit(ds, epochs=2, steps_per_epoch=ds.steps_per_epoch, shuffle=False, verbose=0)
     assert len(history.history["loss"]) == 2
+
+
+def test_cache_changes_nothing_but_the_speed():
+    def build(cache):
+        return mk.data.pipeline(loaded(), 5, augment=jitter, seed=3, epochs=2, cache=cache)
+
+    same(values(build(True)), values(build(False)))
+    assert build(None).source.resident
+    assert "decoded once and kept" in str(build(None))
+    assert not build(False).source.resident

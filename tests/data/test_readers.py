@@ -180,3 +180,6 @@ def test_parquet_and_array_record(tmp_path):
     writer.close()
     records = mk.data.read_array_record(tmp_path / "r.array_record").rows
     assert records.numpy().tolist() == [b"record 0", b"record 1", b"record 2"]
+    (tmp_path / "bad.array_record").write_bytes(b"nothing of the kind")
+    with pytest.raises(ValueError, match=r"bad\.array_record cannot be read"):
+        mk.data.read_array_record(tmp_path / "bad.array_record")

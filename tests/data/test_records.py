@@ -114,6 +114,13 @@ def test_damage(tmp_path, how):
     place = {"cut between": 2 * step, "gone": 0, "head": step + 5}.get(how, step)
     with pytest.raises(ValueError, match=rf"{file.name}, byte {place}: "):
         mk.data.read_records(path)
+    if how != "flip":
+        place = step if how == "head" else place
+        with pytest.raises(ValueError, match=rf"{file.name}, byte {place}: "):
+            mk.data.read_records(path, resident=False)
+    else:
+        with pytest.raises(tf.errors.DataLossError, match="corrupted record"):
+            list(mk.data.read_records(path, resident=False))
     with pytest.warns(UserWarning, match=rf"Skipped 1 of 10[\s\S]*{file.name}"):
         kept = list(mk.data.read_records(path, on_error="skip"))
     assert len(kept) == 10 - LOST[how]
@@ -136,5 +143,7 @@ def test_bad_arguments(tmp_path):
     (path / "schema.json").write_text("{")
     with pytest.raises(ValueError, match="is damaged"):
         mk.data.read_records(path)
+    with pytest.raises(ValueError, match="needs the records in memory"):
+        mk.data.read_records(write(tmp_path / "b")[0], on_error="skip", resident=False)
     with pytest.raises(ValueError, match="`on_error` must be one of"):
         mk.data.read_records(path, on_error="ignore")

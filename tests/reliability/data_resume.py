@@ -84,6 +84,7 @@ HELPERS = {
         as_dataset(), (0.5, 0.5), by="hash", key=lambda x, y: x
     )[0],
     "records, resident": lambda: mk.data.pipeline(records(True), 5, epochs=2),
+    "records, not cached": lambda: mk.data.pipeline(records(True), 5, epochs=2, cache=False),
     "records, read": lambda: records(True),
     "records, streamed": lambda: records(False),
     "images": lambda: mk.data.pipeline(folder(), 5, epochs=2),
