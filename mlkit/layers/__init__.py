@@ -5,6 +5,8 @@ from mlkit.layers._adaptive_norm import AdaptiveNorm as AdaptiveNorm
 from mlkit.layers._aspp import ASPP as ASPP
 from mlkit.layers._attention_pooling_1d import AttentionPooling1D as AttentionPooling1D
 from mlkit.layers._blur_pool2d import BlurPool2D as BlurPool2D
+from mlkit.layers._chunked_attention import ChunkedAttention as ChunkedAttention
+from mlkit.layers._crf import CRF as CRF
 from mlkit.layers._deformable_conv2d import DeformableConv2D as DeformableConv2D
 from mlkit.layers._drop_block2d import DropBlock2D as DropBlock2D
 from mlkit.layers._drop_path import DropPath as DropPath

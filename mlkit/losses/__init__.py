@@ -45,6 +45,7 @@ from mlkit.losses._cos_face_loss import cos_face_loss as cos_face_loss
 from mlkit.losses._cos_face_loss import CosFaceLoss as CosFaceLoss
 from mlkit.losses._cox_loss import cox_loss as cox_loss
 from mlkit.losses._cox_loss import CoxLoss as CoxLoss
+from mlkit.losses._crf_loss import CRFLoss as CRFLoss
 from mlkit.losses._dice_loss import dice_loss as dice_loss
 from mlkit.losses._dice_loss import DiceLoss as DiceLoss
 from mlkit.losses._diou_loss import diou_loss as diou_loss

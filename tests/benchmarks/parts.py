@@ -1,0 +1,109 @@
+"""Prints, for each part, its time or memory beside the obvious composition, as ratios of one run.
+
+    python tests/benchmarks/parts.py layers -k CRF
+
+Modules named `parts_<kind>*.py` beside this file hold `ROWS`. The two sides of a row take turns,
+and the ratio is that of their medians.
+"""
+
+import argparse
+import importlib
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import numpy as np
+from _row import Row
+
+
+def rows(kind: str) -> list[tuple[str, int, Row]]:
+    """Module, index and row of all modules of the kind."""
+    names = sorted(p.stem for p in Path(__file__).parent.glob(f"parts_{kind}*.py"))
+    if not names:
+        sys.exit(f"No benchmark of the kind {kind!r} in {Path(__file__).parent}.")
+    return [
+        (name, i, row) for name in names for i, row in enumerate(importlib.import_module(name).ROWS)
+    ]
+
+
+def finished(result: Any) -> None:
+    """Wait for the result: fetch it."""
+    for leaf in result if isinstance(result, (list, tuple)) else [result]:
+        if isinstance(leaf, (list, tuple)):
+            finished(leaf)
+        elif leaf is not None:
+            leaf.detach() if hasattr(leaf, "detach") else np.asarray(leaf)
+
+
+def seconds(row: Row, budget: float) -> tuple[float, float]:
+    """Median time of a run of ours and of theirs, taken in turns."""
+    sides = (row.ours(), row.theirs())
+    for run in sides:
+        finished(run())
+        finished(run())
+    times: tuple[list[float], list[float]] = ([], [])
+    end = time.perf_counter() + budget
+    while len(times[0]) < 5 or (time.perf_counter() < end and len(times[0]) < 500):
+        for run, kept in zip(sides, times, strict=True):
+            start = time.perf_counter()
+            finished(run())
+            kept.append(time.perf_counter() - start)
+    return float(np.median(times[0])), float(np.median(times[1]))
+
+
+def megabytes(module: str, index: int, side: str) -> float:
+    """Growth of the peak of a new process by two runs of one side."""
+    command = [sys.executable, __file__, "layers", "--peak", module, str(index), side]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(done.stdout.split()[-1])
+
+
+def peak(module: str, index: str, side: str) -> None:
+    """In the new process: print the growth."""
+    run = getattr(importlib.import_module(module).ROWS[int(index)], side)()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for _ in range(2):
+        finished(run())
+    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("kinds", nargs="+")
+    parser.add_argument("-k", default="", help="only parts whose name holds this")
+    parser.add_argument("--seconds", type=float, default=2.0, help="budget of a row")
+    parser.add_argument("--peak", nargs=3, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.peak:
+        peak(*args.peak)
+        return
+    missed = 0
+    print(f"{'part':40s} {'against':44s} {'ours':>10s} {'theirs':>10s} {'ratio':>7s} {'goal':>6s}")
+    for module, index, row in [r for kind in args.kinds for r in rows(kind) if args.k in r[2].part]:
+        try:
+            if row.measure == "memory":
+                ours, theirs = (megabytes(module, index, side) for side in ("ours", "theirs"))
+                shown = f"{ours:7.0f} MB {theirs:7.0f} MB"
+            else:
+                ours, theirs = seconds(row, args.seconds)
+                shown = f"{ours * 1e3:7.2f} ms {theirs * 1e3:7.2f} ms"
+        except ModuleNotFoundError as error:
+            print(f"{row.part:40s} {row.against:44s} {error.name} is not installed")
+            continue
+        ratio = theirs / max(ours, 1e-9)
+        missed += ratio < row.goal
+        note = "  MISSED" if ratio < row.goal else ""
+        print(
+            f"{row.part:40s} {row.against:44s} {shown} {ratio:7.2f} {row.goal:6.2f}{note}",
+            flush=True,
+        )
+    sys.exit(1 if missed else 0)
+
+
+if __name__ == "__main__":
+    main()
