@@ -1,0 +1,55 @@
+"""Values of variables in one file: raw bytes, described by the manifest. Nothing is executed."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from mlkit._state.manifest import Damaged
+
+NAME = "variables.bin"
+
+
+def snapshot(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """The values now, as tensors.
+
+    No copy is made here: TensorFlow updates a variable in place only if nobody else holds its
+    buffer, and as long as the snapshot does, the update makes a new one.
+    """
+    return {key: tf.convert_to_tensor(variable) for key, variable in variables.items()}
+
+
+def write(folder: Path, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Write tensors into a folder; returns their description for the manifest."""
+    described, offset = [], 0
+    with (folder / NAME).open("wb") as file:
+        for key, value in values.items():
+            array = np.ascontiguousarray(value.numpy())
+            data = array.tobytes()
+            file.write(data)
+            described.append(
+                {
+                    "key": key,
+                    "shape": list(value.shape),
+                    "dtype": value.dtype.name,
+                    "offset": offset,
+                    "bytes": len(data),
+                }
+            )
+            offset += len(data)
+    return described
+
+
+def read(folder: Path, described: list[dict[str, Any]]) -> dict[str, np.ndarray]:
+    """The arrays of a checkpoint, by key."""
+    data = (folder / NAME).read_bytes()
+    arrays = {}
+    for entry in described:
+        dtype = tf.as_dtype(entry["dtype"]).as_numpy_dtype
+        chunk = data[entry["offset"] : entry["offset"] + entry["bytes"]]
+        if len(chunk) != entry["bytes"]:
+            raise Damaged(f"{NAME} ends before {entry['key']}")
+        arrays[entry["key"]] = np.frombuffer(chunk, dtype).reshape(entry["shape"])
+    return arrays
