@@ -77,6 +77,7 @@ from mlkit import layers as layers  # noqa: E402
 from mlkit import models as models  # noqa: E402
 from mlkit import losses as losses  # noqa: E402
 from mlkit import metrics as metrics  # noqa: E402
+from mlkit import gradients as gradients  # noqa: E402
 from mlkit import optimizers as optimizers  # noqa: E402
 from mlkit import callbacks as callbacks  # noqa: E402
 from mlkit import plotting as plotting  # noqa: E402
