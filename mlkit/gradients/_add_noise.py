@@ -23,8 +23,10 @@ def add_noise(eta: float = 0.3, gamma: float = 0.55, seed: int | None = None) ->
     The transform owns two variables, the count of its calls and its seed (`state_variables`), so
     that a continued run draws what the uninterrupted one would have drawn. The draws depend on the
     two alone: all replicas of a strategy add the same noise; make the transform inside the
-    strategy's scope. XLA draws other numbers from the same seed than a plain graph, as for dropout. The gradient of an embedding becomes dense, since each row gets noise. Put the
-    noise after clipping.
+    strategy's scope. XLA draws other numbers from a seed than a plain graph, as for dropout.
+
+    The gradient of an embedding becomes dense, since each row gets noise. Put the noise after
+    clipping.
 
     Args:
         eta: variance at the first update, ≥ 0. Default 0.3; the authors take 0.01, 0.3 or 1.0.
