@@ -10,7 +10,7 @@ Function: TypeAlias = Callable[[Gradients, Sequence[Variable]], Sequence[Any]]
 
 
 class Transform:
-    """A function `(gradients, variables) -> gradients`, with its settings and its variables.
+    """A function `(gradients, variables) -> gradients` that can be printed and saved.
 
     The gradients are a list with an entry for each variable: a tensor, `tf.IndexedSlices` (of an
     embedding), or None where the loss does not depend on the variable. The result is again such a

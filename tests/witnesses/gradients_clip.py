@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from witnesses import Case
+from witnesses import Case, _torchvision
 
 SHAPES = [(3, 3, 2, 5), (5,), (6, 4), (4,)]
 
@@ -85,9 +85,11 @@ FROM_TORCH = {4: (2, 3, 1, 0), 2: (1, 0), 1: (0,)}
 
 def adaptive_timm(rng):
     import torch
-    from timm.utils.agc import adaptive_clip_grad
 
     import mlkit as mk
+
+    _torchvision.load()
+    from timm.utils.agc import adaptive_clip_grad
 
     gradients, weights = random(rng), random(rng)
     factor = float(rng.uniform(0.01, 1))
