@@ -16,13 +16,11 @@ ARGUMENTS = dict(
     recurrent_initializer="orthogonal",
     bias_initializer="ones",
 )
-CELL = "a cell is one step of an RNN and is called on its states: checked in the RNN"
 SPECS = [
     LayerSpec(
         mk.layers.ESNCell,
         kwargs=ARGUMENTS,
         input_shape={"inputs": (4, 2), "states": [(4, 6)]},
-        excuse={"export": CELL},
     ),
     LayerSpec(
         mk.layers.RNN,

@@ -15,14 +15,12 @@ ARGUMENTS = dict(
     projection_initializer="glorot_normal",
     bias_initializer="ones",
 )
-CELL = "a cell is one step of an RNN and is called on its states: checked in the RNN"
 SPECS = [
     LayerSpec(
         mk.layers.NASCell,
         kwargs=ARGUMENTS,
         input_shape={"inputs": (4, 2), "states": [(4, 4), (4, 3)]},
         trains=True,
-        excuse={"export": CELL},
     ),
     LayerSpec(
         mk.layers.RNN,

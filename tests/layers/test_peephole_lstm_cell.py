@@ -34,7 +34,6 @@ SPECS = [
         trains=True,
         stochastic=True,
         excuse={
-            "export": CELL,
             "fit": CELL,
             "stochastic": "the masks of dropout are held until the RNN ends the sequence",
         },
