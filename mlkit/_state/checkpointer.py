@@ -2,10 +2,11 @@
 
 import os
 import re
+import shutil
 import threading
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,9 @@ _FOLDER = re.compile(r"checkpoint-(\d{10})")
 
 @dataclass(frozen=True)
 class _Saved:
-    """A checkpoint on disk, verified: its update, its facts and its values by key."""
+    """A checkpoint on disk, verified: its folder, its update, its facts and its values by key."""
 
+    folder: Path
     update: int
     facts: dict[str, Any]
     values: dict[str, np.ndarray]
@@ -98,6 +100,7 @@ class Checkpointer:
         *,
         facts: Mapping[str, Any] | None = None,
         metrics: Mapping[str, float] | None = None,
+        extra: Callable[[Path], None] | None = None,
     ) -> None:
         """Save the variables as they are now.
 
@@ -106,17 +109,21 @@ class Checkpointer:
             variables: Keras or TensorFlow variables by key.
             facts: what else to keep; must be JSON.
             metrics: values to judge the checkpoint by.
+            extra: writes further files into the folder that it is called with, before `save`
+                returns, also with `background`.
 
         Raises:
             OSError: it cannot be written; earlier checkpoints are as they were.
         """
         self.wait()
         values = arrays.snapshot(variables)
+        staged = self._stage(extra)
         facts = {"user": dict(facts or {}), "metrics": dict(metrics or {}), "time": time.time()}
         if not self.background:
-            self._write(update, values, facts)
+            self._write(update, values, facts, staged)
             return
-        self._thread = threading.Thread(target=self._try_write, args=(update, values, facts))
+        job = (update, values, facts, staged)
+        self._thread = threading.Thread(target=self._try_write, args=job)
         self._thread.start()
 
     def wait(self) -> None:
@@ -134,13 +141,27 @@ class Checkpointer:
         except BaseException as error:  # raised again by `wait`, in the thread of the caller
             self._error = error
 
-    def _write(self, update: int, values: Mapping[str, Any], facts: dict[str, Any]) -> None:
+    def _stage(self, extra: Callable[[Path], None] | None) -> Path | None:
+        """A folder with the extra files, to be moved into the checkpoint."""
+        if extra is None:
+            return None
+        folder = self.path / f".extra.partial-{os.getpid()}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        extra(folder)
+        return folder
+
+    def _write(
+        self, update: int, values: Mapping[str, Any], facts: dict[str, Any], staged: Path | None
+    ) -> None:
         target = self.path / f"checkpoint-{update:010d}"
         if target.exists():
             files.remove_directory(target)
         try:
             with files.directory_written_beside(target) as folder:
                 described = arrays.write(folder, values)
+                if staged is not None:
+                    staged.rename(folder / "extra")
                 files.failpoint("before-manifest")
                 manifest.write(folder, {"update": update, "variables": described, **facts})
         except OSError as error:
@@ -187,7 +208,7 @@ class Checkpointer:
                 continue
             try:
                 facts = manifest.read(folder)
-                return _Saved(number, facts, arrays.read(folder, facts["variables"]))
+                return _Saved(folder, number, facts, arrays.read(folder, facts["variables"]))
             except manifest.Damaged as damage:
                 if update is not None:
                     raise ValueError(f"The checkpoint {folder} is damaged: {damage}.") from None
@@ -217,13 +238,14 @@ class Checkpointer:
         saved = self.load(update)
         if saved is None:
             return None
-        _check_same(variables, saved.values)
+        check_same(variables, saved.values)
         for key, variable in variables.items():
             variable.assign(saved.values[key])
         return saved.facts["user"]
 
 
-def _check_same(variables: Mapping[str, Any], values: Mapping[str, np.ndarray]) -> None:
+def check_same(variables: Mapping[str, Any], values: Mapping[str, np.ndarray]) -> None:
+    """Raise `ValueError` unless the values are those of just these variables."""
     missing = [key for key in variables if key not in values]
     unknown = [key for key in values if key not in variables]
     shapes = [

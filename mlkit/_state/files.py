@@ -57,7 +57,7 @@ def remove_leftovers(folder: Path) -> None:
     """Remove what crashed processes left half written or half deleted."""
     for path in folder.glob(".*.partial-*"):
         owner = path.name.rpartition("-")[2]
-        if not (owner.isdigit() and _alive(int(owner))) or int(owner) == os.getpid():
+        if not (owner.isdigit() and alive(int(owner))) or int(owner) == os.getpid():
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -69,7 +69,8 @@ def remove_directory(path: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def _alive(pid: int) -> bool:
+def alive(pid: int) -> bool:
+    """Whether a process of this host is there."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -9,11 +9,13 @@ import numpy as np
 from mlkit.training._callbacks import Watchers
 from mlkit.training._plan import Plan
 from mlkit.training._private import resumed_epoch
+from mlkit.training._variables import Snapshot
 
 # A block is at most this long, so that a signal, a time limit and the progress line are heard.
 BLOCK_SECONDS = 1.0
 # While nobody knows how long a step takes, a short epoch is run whole, of another the start.
 FIRST_BLOCK_WHOLE, FIRST_BLOCK = 200, 32
+_POSITION = ("epoch", "step", "update")
 
 
 def to_python(logs: dict[str, Any]) -> dict[str, Any]:
@@ -37,28 +39,55 @@ class Loop:
         self.plan, self.program, self.model, self.engine = plan, program, model, engine
         self.callbacks, self.progress = watching.list, watching.progress
         self.watchers = Watchers(self.callbacks.callbacks)
-        self.update = 0
+        self.keeper: Any = None
+        self.epoch, self.step, self.update = 0, 0, 0
+        self.in_block = False
         self.seconds_a_step: float | None = None
         self.val_logs: dict[str, Any] = {}
 
     def run(self) -> dict[str, Any]:
-        """Run all epochs; returns the logs of the last."""
+        """Run all epochs that are left; returns the logs of the last."""
         logs: dict[str, Any] = {}
         first = resumed_epoch(self.model) or self.plan.initial_epoch
+        facts = self.keeper.restore() if self.keeper is not None else None
+        if facts is not None:
+            first, self.step, self.update = (facts["position"][k] for k in _POSITION)
+            self.model.stop_training = facts["stopped"]
         for epoch in range(first, self.plan.epochs):
+            if self.model.stop_training:
+                break
+            self.epoch = epoch
             logs = self._run_epoch(epoch)
+            self._save_epoch(logs)
             if self.model.stop_training or self._ended():
                 break
         return logs
+
+    def _save_epoch(self, logs: dict[str, Any]) -> None:
+        self.step = 0
+        if self.keeper is None:
+            return
+        last = self.epoch + 1 == self.plan.epochs or self.model.stop_training
+        every = self.keeper.save_every
+        if last or every is None or self.update % every == 0 or self.keeper.signal is not None:
+            position = {"epoch": self.epoch + 1, "step": 0, "update": self.update}
+            self.keeper.save(position, logs, stopped=self.model.stop_training)
+        self.keeper.raise_signal()
+
+    def save_here(self) -> None:
+        """Save between two blocks of an epoch."""
+        position = {"epoch": self.epoch, "step": self.step, "update": self.update}
+        self.keeper.save(position, {})
 
     def _ended(self) -> bool:
         limit = self.plan.max_updates
         return limit is not None and self.update >= limit
 
     def _run_epoch(self, epoch: int) -> dict[str, Any]:
-        self.engine.reset_metrics()
+        if self.step == 0:
+            self.engine.reset_metrics()
         self.callbacks.on_epoch_begin(epoch)
-        step, raw = self._run_steps(epoch)
+        raw = self._run_steps(epoch) or self.model.get_metrics_result()
         logs = self.engine.to_logs(raw)
         if self.plan.validate is not None:
             if self.plan.validate_every is None and self.plan.validate_epochs(epoch + 1):
@@ -66,7 +95,7 @@ class Loop:
             elif self.plan.validate_every is not None:
                 logs.update(self.val_logs)
         if self.progress is not None:
-            self.progress.finish_epoch(epoch, step, logs)
+            self.progress.finish_epoch(epoch, self.step, logs)
         # What callbacks save at the end of an epoch is what was validated.
         with self.engine.averaged():
             self.callbacks.on_epoch_end(epoch, logs)
@@ -77,36 +106,45 @@ class Loop:
         logs = {} if validate is None else validate()
         return {f"val_{name}": value for name, value in logs.items()}
 
-    def _run_steps(self, epoch: int) -> tuple[int, dict[str, Any]]:
-        step, logs = 0, {}
-        while self.plan.steps is None or step < self.plan.steps:
-            stop = self._next_stop(step)
-            self.watchers.batch_begin(step)
+    def _run_steps(self, epoch: int) -> dict[str, Any]:
+        logs: dict[str, Any] = {}
+        while self.plan.steps is None or self.step < self.plan.steps:
+            stop = self._next_stop(self.step)
+            self.watchers.batch_begin(self.step)
             began = time.perf_counter()
-            block_logs, done = self.program.run(epoch, step, stop)
+            self.in_block = True
+            block_logs, done = self.program.run(epoch, self.step, stop)
             if done == 0:
-                self._data_ended(step)
+                self.in_block = False
+                self._data_ended(self.step)
                 break
             logs = block_logs
             self._clock(time.perf_counter() - began, done)
-            asked = stop
-            step, self.update = step + done, self.update + done
-            self._between_blocks(epoch, step, logs)
+            self.step, self.update = self.step + done, self.update + done
+            self.in_block = False
+            self._between_blocks(logs)
             if self.model.stop_training or self._ended():
                 break
-            if not self.watchers.nonfinite and (asked is None or step < asked):
-                self._data_ended(step)
+            if not self.watchers.nonfinite and (stop is None or self.step < stop):
+                self._data_ended(self.step)
                 break
-        return step, logs
+        return logs
 
-    def _between_blocks(self, epoch: int, step: int, logs: dict[str, Any]) -> None:
+    def _between_blocks(self, logs: dict[str, Any]) -> None:
         if self.watchers.all:
-            self.watchers.batch_end(step - 1, self.engine.to_logs(logs))
-        if self.progress is not None and self.progress.live and step != self.plan.steps:
-            self.progress.show(step, self.engine.to_logs(logs))
+            self.watchers.batch_end(self.step - 1, self.engine.to_logs(logs))
+        if self.progress is not None and self.progress.live and self.step != self.plan.steps:
+            self.progress.show(self.step, self.engine.to_logs(logs))
         every = self.plan.validate_every
         if every is not None and self.plan.validate is not None and self.update % every == 0:
+            # Evaluation uses the metrics of the running epoch: they are put back.
+            metrics = Snapshot(v for m in self.model.metrics for v in m.variables)
             self.val_logs = self._validation()
+            metrics.restore()
+        if self.keeper is not None and self.step != self.plan.steps:
+            if self.keeper.signal is not None or self.keeper.due(self.update):
+                self.save_here()
+            self.keeper.raise_signal()
 
     def _clock(self, seconds: float, done: int) -> None:
         """The first block of all includes tracing and compiling and is not counted."""
@@ -116,6 +154,8 @@ class Loop:
     def _next_stop(self, step: int) -> int | None:
         """The step before which somebody must look next."""
         due = [self.watchers.next_update(self.update), self.plan.max_updates]
+        if self.keeper is not None:
+            due.append(self.keeper.next_save(self.update))
         every = self.plan.validate_every
         if every is not None:
             due.append((self.update // every + 1) * every)

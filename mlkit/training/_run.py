@@ -23,13 +23,15 @@ class RunLog(keras.callbacks.Callback):
 
     Args:
         path: the directory; made if it is not there.
-        config: what to write beside versions and the model.
+        epochs: number of the last epoch.
+        data: what the run trains on.
     """
 
-    def __init__(self, path: str | os.PathLike, config: dict[str, Any]) -> None:
+    def __init__(self, path: str | os.PathLike, epochs: int, data: Any) -> None:
         super().__init__()
         self.path = Path(path)
-        self.config = config
+        self.data = data
+        self.config = {"epochs": epochs, "steps_per_epoch": data.steps}
 
     def on_train_begin(self, logs: Any = None) -> None:
         make_directory(self.path)
@@ -47,10 +49,22 @@ class RunLog(keras.callbacks.Callback):
                 "optimizer": type(self.model.optimizer).__name__,
             },
             **self.config,
+            "batch_size": getattr(self.data, "batch_size", None),
+            "seed": getattr(self.data, "seed", None),
         }
         text = json.dumps(facts, indent=2, default=str)
         write_text(self.path / "config.json", text + "\n")
         self._writer = tf.summary.create_file_writer(str(self.path / "tensorboard"))
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Forget the lines of epochs that a resumed run does again."""
+        path = self.path / "metrics.jsonl"
+        if not path.exists():
+            return
+        lines = path.read_text(encoding="utf-8").splitlines()
+        kept = [line for line in lines if json.loads(line)["epoch"] <= epoch]
+        if len(kept) < len(lines):
+            write_text(path, "".join(f"{line}\n" for line in kept))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         numbers = {k: v for k, v in (logs or {}).items() if isinstance(v, float)}

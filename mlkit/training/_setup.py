@@ -29,7 +29,12 @@ def given_callbacks(callbacks: Any) -> list[Any]:
 
 
 def gather_callbacks(
-    callbacks: Any, verbose: int | str, epochs: int, data: Source, model: keras.Model
+    callbacks: Any,
+    verbose: int | str,
+    epochs: int,
+    data: Source,
+    model: keras.Model,
+    log: keras.callbacks.Callback | None,
 ) -> Watching:
     """The user's callbacks, then the history and the progress line, as `model.fit` orders them."""
     level = 1 if verbose == "auto" else int(verbose)
@@ -38,7 +43,7 @@ def gather_callbacks(
     progress = None
     if level and not any(isinstance(c, keras.callbacks.ProgbarLogger) for c in given):
         progress = Progress(level, batch_size=getattr(data, "batch_size", None))
-    extra = [c for c in (history, progress) if c is not None and c not in given]
+    extra = [c for c in (log, history, progress) if c is not None and c not in given]
     whole = keras.callbacks.CallbackList([*given, *extra])
     whole.set_params({"verbose": level, "epochs": epochs, "steps": data.steps})
     whole.set_model(model)

@@ -4,7 +4,6 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -18,12 +17,14 @@ from mlkit.training._ema import WeightAverage
 from mlkit.training._engine import Engine
 from mlkit.training._history import History
 from mlkit.training._input_checks import check_data, check_monitors
+from mlkit.training._keeper import Keeper
+from mlkit.training._kept_run import kept_run
 from mlkit.training._loop import Loop
 from mlkit.training._model_step import compile_missing, overrides
 from mlkit.training._plan import Plan
 from mlkit.training._predict import predict_arrays, predict_stream
 from mlkit.training._programs import Logs, check_execution
-from mlkit.training._run import RunLog, make_directory
+from mlkit.training._run import RunLog
 from mlkit.training._setup import (
     Watching,
     epochs_to_validate,
@@ -212,6 +213,10 @@ class Trainer:
         validation_freq: int | Sequence[int] = 1,
         validate_every: int | None = None,
         run: str | os.PathLike | None = None,
+        save_every: int | None = None,
+        keep: int = 3,
+        keep_best: str | None = None,
+        resume: str = "auto",
     ) -> History:
         """Train; the arguments are those of `keras.Model.fit`, and ours.
 
@@ -231,8 +236,16 @@ class Trainer:
             validation_batch_size: default: `batch_size`.
             validation_freq: epochs between validations, or the epochs (from 1) after which to.
             validate_every: updates between validations, in the place of those after epochs.
-            run: directory for the configuration and the metrics of the run, and its TensorBoard
-                events; made if it is not there.
+            run: directory of the run: its configuration, metrics, TensorBoard events and
+                checkpoints; made if it is not there. A run that was broken off goes on from its
+                newest good checkpoint, and ends in the same bits as if nothing had happened.
+            save_every: updates between checkpoints. Default: after each epoch. SIGTERM, SIGUSR1 and
+                Ctrl-C save too, at the edge of the running block.
+            keep: number of the newest checkpoints that are kept, ≥ 1.
+            keep_best: metric by which the best one is kept too: the smallest value, or for a name
+                with `acc`, `auc` or `f1` in it the largest.
+            resume: `"auto"`; `"must"`, an error where there is nothing to go on from; `"never"`,
+                begin anew and put earlier checkpoints aside.
 
         Returns:
             The metrics of each epoch.
@@ -255,9 +268,8 @@ class Trainer:
             validation_data, validation_batch_size or batch_size, validation_steps
         )
         self._prepare(train)
-        if run is not None:
-            callbacks = [*given_callbacks(callbacks), self._run_log(run, epochs, train)]
-        watching = gather_callbacks(callbacks, verbose, epochs, train, self.model)
+        log = None if run is None else RunLog(run, epochs, train)
+        watching = gather_callbacks(callbacks, verbose, epochs, train, self.model, log)
         if self._has_the_default_step():
             names = list(self.model.get_metrics_result())
             check_monitors(given_callbacks(callbacks), names, held_out is not None)
@@ -269,26 +281,31 @@ class Trainer:
             validate_epochs=epochs_to_validate(validation_freq),
             validate_every=validate_every,
         )
-        self._run(self._loop(plan, train, watching))
+        if run is None:
+            self._run(self._loop(plan, train, watching, None))
+            return watching.history
+        with kept_run(run, self, train, watching, save_every, keep, keep_best, resume) as keeper:
+            self._run(self._loop(plan, train, watching, keeper))
         return watching.history
 
-    def _run_log(self, run: str | os.PathLike, epochs: int, train: Source) -> RunLog:
-        make_directory(Path(run))
-        options = {"epochs": epochs, "steps_per_epoch": train.steps, "seed": self.seed}
-        return RunLog(run, options)
-
-    def _loop(self, plan: Plan, train: Source, watching: Watching) -> Loop:
+    def _loop(self, plan: Plan, train: Source, watching: Watching, keeper: Keeper | None) -> Loop:
         """The outer loop of a job, with the program that was chosen for it."""
         engine = self._engine
         self._callbacks = watching.list.callbacks
         updates = None
         if plan.steps is not None:
             updates = (plan.epochs - plan.initial_epoch) * plan.steps
-        engine.choice = Chooser(engine, train, updates, list(collect(self).values())).choose()
+        choice = None if keeper is None else keeper.choice
+        if choice is None:
+            choice = Chooser(engine, train, updates, list(collect(self).values())).choose()
+        engine.choice = choice
         watch = any(stops_on_nonfinite(c) for c in self._callbacks)
         program = engine.program("train", train, engine.choice, watch)
         loop = Loop(plan, program, self.model, watching, engine)
         loop.seconds_a_step = engine.choice.seconds_a_step
+        loop.keeper = keeper
+        if keeper is not None:
+            keeper.choice = choice
         return loop
 
     def _run(self, loop: Loop) -> None:

@@ -1,10 +1,14 @@
 """Every variable of a run, under a name that a new process gives it too."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import keras
 import tensorflow as tf
+
+# `dense_3/kernel` in the process that has made three Dense layers before.
+_COUNTER = re.compile(r"_\d+(?=[/_]|$)")
 
 
 def variables_of(value: Any) -> list[Any]:
@@ -38,8 +42,9 @@ def _walk(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 def collect(owner: Any) -> dict[str, Any]:
     """The variables of all Keras objects among an object's attributes, each once.
 
-    The key is the attribute, the place among the object's variables, and the variable's own path:
-    two layers of one name, and the states of all seed generators, keep apart.
+    The key is the attribute, the place among the object's variables, and the variable's own path
+    without the numbers that Keras counts up in a process: two layers of one name, and the states
+    of all seed generators, keep apart, and a model that is built again has the same keys.
     """
     found: dict[str, Any] = {}
     seen: set[int] = set()
@@ -49,7 +54,7 @@ def collect(owner: Any) -> dict[str, Any]:
                 if id(variable) not in seen:
                     seen.add(id(variable))
                     path = getattr(variable, "path", None) or variable.name
-                    found[f"{name}/{index}/{path}"] = variable
+                    found[f"{name}/{index}/{_COUNTER.sub('', path)}"] = variable
     return found
 
 

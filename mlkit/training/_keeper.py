@@ -1,0 +1,172 @@
+"""Keeps the state of a run on disk, and puts it back so that nothing has happened."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from mlkit._state.checkpointer import Checkpointer, check_same
+from mlkit.training import _callback_state
+from mlkit.training._arrays import Arrays
+from mlkit.training._auto import Choice
+from mlkit.training._variables import collect
+
+# Ended from outside: a terminal, a scheduler, Slurm's warning before its time limit.
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+
+
+class Keeper:
+    """Saves and restores one run.
+
+    Args:
+        owner: the trainer, whose attributes hold all that is learned.
+        data: what the run trains on.
+        callbacks: all callbacks of the run; the history is `history`.
+        history: what has been measured.
+        checkpointer: where to.
+        save_every: updates between saves; default: after each epoch.
+        fingerprint: what must be the same in a run that goes on.
+    """
+
+    def __init__(
+        self,
+        owner: Any,
+        data: Any,
+        callbacks: list[Any],
+        history: Any,
+        checkpointer: Checkpointer,
+        save_every: int | None,
+        fingerprint: dict[str, Any],
+    ) -> None:
+        self.owner, self.data, self.callbacks, self.history = owner, data, callbacks, history
+        self.checkpointer, self.save_every, self.fingerprint = checkpointer, save_every, fingerprint
+        self.signal: int | None = None
+        self.choice: Choice | None = None
+        self._saved: Any = None
+
+    def next_save(self, update: int) -> int | None:
+        """The first update after `update` to save at, or None."""
+        every = self.save_every
+        return None if every is None else (update // every + 1) * every
+
+    def due(self, update: int) -> bool:
+        """Whether to save at this update."""
+        return self.save_every is not None and update % self.save_every == 0
+
+    def save(
+        self, position: dict[str, int], logs: dict[str, Any], *, stopped: bool = False
+    ) -> None:
+        """Save everything, for the position `{"epoch", "step", "update"}` to be gone on from."""
+        nodes, arrays = _callback_state.save(self.callbacks)
+        facts = {
+            "position": position,
+            "fingerprint": self.fingerprint,
+            "history": self.history.history,
+            "epochs": self.history.epoch,
+            "validations": self.history.validations,
+            "callbacks": nodes,
+            "seed": self.data.seed if isinstance(self.data, Arrays) else None,
+            "choice": None if self.choice is None else asdict(self.choice),
+            "stopped": stopped,
+        }
+        numbers = {k: v for k, v in logs.items() if isinstance(v, float)}
+        stream = not isinstance(self.data, Arrays)
+        self.checkpointer.save(
+            position["update"],
+            {**collect(self.owner), **arrays},
+            facts=facts,
+            metrics=numbers,
+            extra=self._write_iterator if stream else None,
+        )
+
+    def _write_iterator(self, folder: Path) -> None:
+        tf.train.Checkpoint(iterator=self.data.iterator).write(str(folder / "iterator"))
+
+    def look(self, resume: str) -> None:
+        """Find the newest good checkpoint and the program that it was made by.
+
+        Raises:
+            ValueError: it is of another job; or there is none, and `resume` is `"must"`.
+        """
+        self._saved = self.checkpointer.load()
+        if self._saved is None:
+            if resume == "must":
+                raise ValueError(
+                    f'resume="must", but there is no checkpoint in {self.checkpointer.path}.'
+                )
+            return
+        facts = self._saved.facts["user"]
+        _check_fingerprint(self.fingerprint, facts["fingerprint"], self.checkpointer.path)
+        self.choice = Choice(**facts["choice"])
+
+    def restore(self) -> dict[str, Any] | None:
+        """Put back what `look` has found; returns its facts, or None where it found nothing.
+
+        Raises:
+            ValueError: its variables or callbacks are others; nothing was changed.
+        """
+        if self._saved is None:
+            return None
+        saved, self._saved = self._saved, None
+        facts = saved.facts["user"]
+        variables = collect(self.owner)
+        mine = {k: v for k, v in saved.values.items() if not k.startswith("callbacks/")}
+        check_same(variables, mine)
+        _callback_state.restore(self.callbacks, facts["callbacks"], saved.values)
+        for key, variable in variables.items():
+            variable.assign(mine[key])
+        if isinstance(self.data, Arrays):
+            self.data.seed = facts["seed"]
+        else:
+            path = str(saved.folder / "extra" / "iterator")
+            tf.train.Checkpoint(iterator=self.data.iterator).read(path).assert_consumed()
+        self.history.history = facts["history"]
+        self.history.epoch = facts["epochs"]
+        self.history.validations = [tuple(v) for v in facts["validations"]]
+        return facts
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Signals end the run at the next edge of a block; a second one ends it at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield  # only the main thread may listen
+            return
+        before = {s: signal.getsignal(s) for s in _SIGNALS}
+
+        def note(number: int, frame: Any) -> None:
+            if self.signal is not None and number == signal.SIGINT:
+                raise KeyboardInterrupt
+            self.signal = number
+
+        for s in _SIGNALS:
+            signal.signal(s, note)
+        try:
+            yield
+        finally:
+            for s, handler in before.items():
+                signal.signal(s, handler)
+
+    def raise_signal(self) -> None:
+        """End as the signal asked for: `KeyboardInterrupt`, or exit status 128 + its number."""
+        if self.signal == signal.SIGINT:
+            raise KeyboardInterrupt
+        if self.signal is not None:
+            raise SystemExit(128 + self.signal)
+
+
+def _check_fingerprint(here: dict[str, Any], there: dict[str, Any], path: Path) -> None:
+    differ = [
+        f"{name}: {there.get(name)!r} then, {here.get(name)!r} now"
+        for name in sorted({*here, *there})
+        if here.get(name) != there.get(name)
+    ]
+    if differ:
+        raise ValueError(
+            f"The run in {path.parent} was another job. {'; '.join(differ)}. Give what it had, or "
+            'another directory, or resume="never" to begin anew there.'
+        )
