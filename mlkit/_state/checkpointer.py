@@ -30,7 +30,7 @@ class _Saved:
 
 
 class Checkpointer:
-    """Saves variables into a directory, so that no crash and no bad disk is met in silence.
+    """Saves variables into a directory, whole or not at all, and checks them.
 
     Each checkpoint is a directory of its own: written beside, synced to the disk, renamed; with a
     manifest of the sizes and SHA-256 checksums of its files and the path, shape and type of every
