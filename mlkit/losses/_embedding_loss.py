@@ -33,7 +33,7 @@ def distances(embeddings: Tensor, distance_metric: str | Callable[[Tensor], Tens
 def pairs(y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
     """Which pairs of a batch have the same label, without and which have another, as (N, N)."""
     check_rank("y_pred", y_pred, 2, "embeddings of shape (N, width)")
-    labels = ops.convert_to_tensor(y_true)
+    labels: Tensor = ops.convert_to_tensor(y_true)
     if len(labels.shape) == 2 and labels.shape[1] == 1:
         labels = ops.squeeze(labels, axis=1)
     check_rank("y_true", labels, 1, "one label an example, of shape (N,) or (N, 1)")

@@ -47,7 +47,7 @@ def lovasz_hinge_loss(
         Berman et al., 2018, The Lovász-softmax loss, https://arxiv.org/abs/1705.08790.
     """
     y_pred, dtype = predictions(y_pred)
-    labels = ops.convert_to_tensor(y_true)
+    labels: Tensor = ops.convert_to_tensor(y_true)
     if len(labels.shape) == len(y_pred.shape) - 1 and y_pred.shape[-1] == 1:
         labels = ops.expand_dims(labels, axis=-1)
     check_same_shape("y_true", labels.shape, "y_pred", y_pred.shape)

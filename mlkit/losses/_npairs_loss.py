@@ -39,7 +39,7 @@ def npairs_loss(y_true: Tensor, y_pred: Tensor) -> Tensor:
         Differs from TensorFlow Addons in that it gives one value an anchor.
     """
     y_pred, dtype = predictions(y_pred)
-    labels = ops.convert_to_tensor(y_true)
+    labels: Tensor = ops.convert_to_tensor(y_true)
     if len(labels.shape) == 2 and labels.shape[1] == 1:
         labels = ops.squeeze(labels, axis=1)
     check_rank("y_true", labels, 1, "one label an example, of shape (N,) or (N, 1)")

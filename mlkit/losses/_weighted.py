@@ -59,7 +59,7 @@ class Weighted(BaseLoss):
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         inner = getattr(self._inner, "call", self._inner)
-        values = inner(y_true, y_pred)
+        values: Tensor = inner(y_true, y_pred)
         share = self._class_weights(y_true, y_pred)
         if len(values.shape) != len(share.shape):
             raise ValueError(

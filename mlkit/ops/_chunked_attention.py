@@ -59,7 +59,8 @@ def chunked_attention(
         https://arxiv.org/abs/2112.05682. Differs in that keys are not chunked.
     """
     check_integer("chunk_size", chunk_size, low=1)
-    given = ops.convert_to_tensor(query).dtype
+    tensor: Tensor = ops.convert_to_tensor(query)
+    given = tensor.dtype
     # Not the scores alone: in float16 a product of features of 1e4 is infinite before any cast.
     query, key, value = at_least_float32(query, key, value)
     groups, shared = _heads(query, key, value)

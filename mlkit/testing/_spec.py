@@ -57,7 +57,7 @@ class Spec:
 def fresh(value: Any) -> Any:
     """A copy of what holds variables, so that two instances do not share a wrapped layer."""
     if isinstance(value, (keras.Layer, keras.Optimizer, keras.Metric)):
-        copy = type(value).from_config(value.get_config())
+        copy: Any = type(value).from_config(value.get_config())
         if isinstance(value, keras.Layer) and value.built and value.get_build_config():
             copy.build_from_config(value.get_build_config())
             copy.set_weights(value.get_weights())

@@ -1,6 +1,6 @@
 """Training: the loop, and its pieces for loops of your own."""
 
-from mlkit._state.checkpointer import Checkpointer as Checkpointer
+from mlkit.training._checkpointer import Checkpointer as Checkpointer
 from mlkit.training._fit import fit as fit
 from mlkit.training._history import History as History
 from mlkit.training._trainer import Trainer as Trainer

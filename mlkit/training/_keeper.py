@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from mlkit._state.checkpointer import Checkpointer, check_same
+from mlkit.training._checkpointer import Checkpointer, check_same
 from mlkit.training import _callback_state
 from mlkit.training._arrays import Arrays
 from mlkit.training._auto import Choice

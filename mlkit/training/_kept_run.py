@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from mlkit._core.checks import check_choice, check_integer
-from mlkit._state.checkpointer import Checkpointer
+from mlkit.data import check_resumable
+from mlkit.training._checkpointer import Checkpointer
 from mlkit._state.lock import locked
 from mlkit.training._arrays import Arrays
 from mlkit.training._keeper import Keeper
@@ -65,6 +66,8 @@ def kept_run(
     if save_every is not None:
         check_integer("save_every", save_every, low=1)
     path = Path(run)
+    if not isinstance(data, Arrays):
+        check_resumable(data.dataset)
     make_directory(path)
     with locked(path):
         folder = path / "checkpoints"

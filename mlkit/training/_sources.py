@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from mlkit._core.checks import check_integer, check_number
+from mlkit.data import Pipeline
 from mlkit.training._arrays import Arrays, convert, length
 from mlkit.training._class_weight import weights_of
 from mlkit.training._stream import Stream, as_tuple, from_generator, from_py_dataset
@@ -81,6 +82,8 @@ def _stream(x: Any, steps: Any, shuffle: bool, class_weight: Any, seed: int) -> 
         dataset, sample = from_py_dataset(x, shuffle, seed)
     elif is_dataset(x):
         dataset = x
+        if isinstance(x, Pipeline) and x.epochs is None and steps is None:
+            steps = x.steps_per_epoch
     else:
         dataset, sample = _from_iterator(x)
     if class_weight is not None:

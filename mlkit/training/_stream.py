@@ -15,7 +15,9 @@ def known_cardinality(dataset: tf.data.Dataset) -> int | None:
 
 
 def is_infinite(dataset: tf.data.Dataset) -> bool:
-    return int(dataset.cardinality()) == tf.data.INFINITE_CARDINALITY
+    """Whether a dataset never ends, or not within anybody's lifetime (`mk.data.pipeline`)."""
+    count = int(dataset.cardinality())
+    return count == tf.data.INFINITE_CARDINALITY or count >= 2**48
 
 
 def from_py_dataset(

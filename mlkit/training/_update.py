@@ -177,7 +177,7 @@ def apply_gradients(
 
 def updates_of(optimizer: keras.Optimizer) -> Tensor:
     """How many updates an optimizer has applied; one that was skipped does not count."""
-    inner = optimizer.inner_optimizer if isinstance(optimizer, LossScale) else optimizer
+    inner: Any = optimizer.inner_optimizer if isinstance(optimizer, LossScale) else optimizer
     return tf.identity(inner.iterations.value)
 
 

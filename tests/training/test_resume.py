@@ -86,6 +86,31 @@ def test_a_broken_run_ends_in_the_same_bits(tmp_path, data, break_at):
     assert len(lines) == 3
 
 
+def pipeline():
+    return mk.data.pipeline((X, Y), 32, seed=4)
+
+
+def test_a_pipeline_of_ours_goes_on_too(tmp_path):
+    def trainer():
+        return mk.Trainer(model(), seed=3, ema=0.9, execution="fused")
+
+    whole = job(tmp_path / "whole", data=pipeline, trainer=trainer(), save_every=2)
+    with pytest.raises(KeyboardInterrupt):
+        job(tmp_path / "a", 7, data=pipeline, trainer=trainer(), save_every=2)
+    assert_same(job(tmp_path / "a", data=pipeline, trainer=trainer(), save_every=2), whole)
+
+
+def test_a_dataset_that_cannot_go_on_is_refused_at_the_start(tmp_path):
+    def numbers():
+        yield from zip(X, Y, strict=True)
+
+    spec = (tf.TensorSpec([12]), tf.TensorSpec([], tf.int64))
+    data = tf.data.Dataset.from_generator(numbers, output_signature=spec).batch(32)
+    with pytest.raises(ValueError, match="from_generator"):
+        mk.fit(model(), data, run=tmp_path / "a", verbose=0)
+    assert not (tmp_path / "a").exists()
+
+
 def test_a_finished_run_is_not_trained_again(tmp_path):
     first = job(tmp_path / "a")
     assert_same(job(tmp_path / "a"), first)
