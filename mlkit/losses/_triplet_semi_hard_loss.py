@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-# keras.ops searches one sorted sequence at a time, not one a row.
+# keras.ops searches one sorted sequence at a time, and gathers a row at a time by slow indices.
 import tensorflow as tf
 from keras import ops
 
@@ -74,17 +74,16 @@ def triplet_semihard_loss(
 
 def _semihard(matrix: Tensor, negative: Tensor) -> tuple[Tensor, Tensor]:
     """For each (a, p) the distance from a to its semi-hard negative; whether a has negatives."""
-    infinite = ops.cast(float("inf"), matrix.dtype)
     fixed = ops.stop_gradient(matrix)
-    keys = ops.where(negative, fixed, infinite)
-    order = ops.argsort(keys, axis=1)
-    ranked = ops.take_along_axis(keys, order, axis=1)
+    keys = ops.where(negative, -fixed, -float("inf"))
+    # Values and places of the sorted rows from one operation, the nearest negative first.
+    ranked, order = ops.top_k(keys, keys.shape[1] or ops.shape(keys)[1])
     count = ops.sum(ops.cast(negative, "int32"), axis=1, keepdims=True)
     # side="right": the first negative that is strictly farther than p.
-    place = tf.searchsorted(ranked, fixed, side="right")
+    place = tf.searchsorted(-ranked, fixed, side="right")
     place = ops.maximum(ops.minimum(place, count - 1), 0)  # none is farther: the farthest
-    index = ops.take_along_axis(order, place, axis=1)
-    return ops.take_along_axis(matrix, index, axis=1), count > 0
+    index = tf.gather(order, place, batch_dims=1)
+    return tf.gather(matrix, index, batch_dims=1), count > 0
 
 
 @register
