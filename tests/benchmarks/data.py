@@ -53,28 +53,39 @@ def row(what, value, goal, met):
     return met
 
 
+class Pictures:
+    """A data set of torch: crop and flip for each example, as torchvision does them."""
+
+    def __init__(self, x, y):
+        self.images, self.labels = x.transpose(0, 3, 1, 2).copy(), y
+
+    def __len__(self):
+        return len(self.labels)
+
+    def __getitem__(self, i):
+        import torch
+
+        image = torch.from_numpy(self.images[i]).float()
+        padded = torch.nn.functional.pad(image, (4, 4, 4, 4), mode="reflect")
+        top, left = torch.randint(0, 9, (2,)).tolist()
+        image = padded[:, top : top + 32, left : left + 32]
+        if torch.rand(()) < 0.5:
+            image = image.flip(-1)
+        return (image - MEAN.item()) / STD.item(), self.labels[i]
+
+
 def torch_loader(x, y):
-    """A DataLoader with two workers, crop and flip for each example as torchvision does them."""
     import torch
 
-    class Pictures(torch.utils.data.Dataset):
-        def __len__(self):
-            return len(x)
-
-        def __getitem__(self, i):
-            padded = torch.nn.functional.pad(self.images[i].float(), (4, 4, 4, 4), mode="reflect")
-            top, left = torch.randint(0, 9, (2,)).tolist()
-            image = padded[:, top : top + 32, left : left + 32]
-            if torch.rand(()) < 0.5:
-                image = image.flip(-1)
-            return (image - MEAN.item()) / STD.item(), self.labels[i]
-
-    pictures = Pictures()
-    pictures.images = torch.from_numpy(x.transpose(0, 3, 1, 2).copy())
-    pictures.labels = torch.from_numpy(y)
     torch.set_num_threads(1)
     loader = torch.utils.data.DataLoader(
-        pictures, BATCH, shuffle=True, num_workers=2, drop_last=True, persistent_workers=True
+        Pictures(x, y),
+        BATCH,
+        shuffle=True,
+        num_workers=2,
+        drop_last=True,
+        persistent_workers=True,
+        multiprocessing_context="spawn",  # a fork of a process with TensorFlow's threads may hang
     )
     while True:
         yield from loader
