@@ -10,10 +10,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from mlkit.training._checkpointer import Checkpointer, check_same
 from mlkit.training import _callback_state
 from mlkit.training._arrays import Arrays
 from mlkit.training._auto import Choice
+from mlkit.training._checkpointer import Checkpointer, check_same
 from mlkit.training._variables import collect
 
 # Ended from outside: a terminal, a scheduler, Slurm's warning before its time limit.

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from mlkit._core.checks import check_choice, check_integer
-from mlkit.data import check_resumable
-from mlkit.training._checkpointer import Checkpointer
 from mlkit._state.lock import locked
+from mlkit.data import check_resumable
 from mlkit.training._arrays import Arrays
+from mlkit.training._checkpointer import Checkpointer
 from mlkit.training._keeper import Keeper
 from mlkit.training._run import make_directory
 
