@@ -74,13 +74,17 @@ class LayerScale(keras.layers.Layer):
             name="gamma",
         )
         self.input_spec = keras.InputSpec(ndim=len(input_shape), axes={self.axis: channels})
-        self._broadcast = [1] * len(input_shape)
-        self._broadcast[self.axis] = channels
+        self._broadcast = None
+        if self.axis % len(input_shape) != len(input_shape) - 1:
+            self._broadcast = [1] * len(input_shape)
+            self._broadcast[self.axis] = channels
         self.built = True
 
     def call(self, inputs: Tensor) -> Tensor:
         dtype = keras.backend.result_type(inputs.dtype, "float32")
-        gamma = ops.cast(ops.reshape(self.gamma, self._broadcast), dtype)
+        gamma = ops.cast(self.gamma, dtype)
+        if self._broadcast is not None:
+            gamma = ops.reshape(gamma, self._broadcast)
         return ops.cast(ops.cast(inputs, dtype) * gamma, self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

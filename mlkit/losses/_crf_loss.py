@@ -1,6 +1,5 @@
 """CRFLoss: negative log-likelihood of tag sequences under a CRF layer."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -10,11 +9,6 @@ from mlkit._core.registry import register
 from mlkit._core.types import Config, Tensor
 from mlkit.ops._crf import crf_log_likelihood
 from mlkit.ops._crf_padding import is_valid, newest, valid_first
-
-
-@dataclass(frozen=True)
-class _Held:
-    layer: keras.layers.Layer
 
 
 @register
@@ -53,9 +47,7 @@ class CRFLoss(keras.losses.Loss):
                 "`layer` must be the CRF layer that makes the potentials. "
                 f"Received: layer={layer!r}"
             )
-        # Held so that Keras does not find it when it saves: the weights belong to the
-        # model's layer, not to the loss, which it reaches first.
-        self._held = _Held(layer)
+        self.layer = layer
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Negative log-likelihoods, `(batch,)`.
@@ -72,12 +64,12 @@ class CRFLoss(keras.losses.Loss):
             valid_first(y_pred, valid),
             valid_first(y_true, valid),
             ops.sum(ops.cast(valid, "int32"), axis=1),
-            ops.convert_to_tensor(self._held.layer.chain_kernel),
+            ops.convert_to_tensor(self.layer.chain_kernel),
         )
         return -value
 
     def get_config(self) -> Config:
-        layer = keras.saving.serialize_keras_object(self._held.layer)
+        layer = keras.saving.serialize_keras_object(self.layer)
         return {**super().get_config(), "layer": layer}
 
     @classmethod

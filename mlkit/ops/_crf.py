@@ -140,9 +140,9 @@ def crf_unary_score(tag_indices: Tensor, sequence_lengths: Tensor, inputs: Tenso
     (inputs,) = at_least_float32(inputs)
     tags = ops.cast(tag_indices, "int32")
     valid = sequence_mask(sequence_lengths, ops.shape(inputs)[1])
-    tags = ops.where(valid, tags, 0)
-    scores = ops.take_along_axis(inputs, tags[..., None], axis=2)[..., 0]
-    return ops.sum(ops.where(valid, scores, 0), axis=1)
+    own = ops.logical_and(tags[..., None] == ops.arange(ops.shape(inputs)[2]), valid[..., None])
+    # Not a gather: its gradient is a scatter, which XLA does one entry at a time.
+    return ops.sum(ops.where(own, inputs, 0), axis=(1, 2))
 
 
 def crf_binary_score(
@@ -167,9 +167,23 @@ def crf_binary_score(
     tags = ops.cast(tag_indices, "int32")
     valid = sequence_mask(sequence_lengths, ops.shape(tags)[1])
     tags = ops.where(valid, tags, 0)
-    pairs = tags[:, :-1] * transition_params.shape[1] + tags[:, 1:]
-    scores = ops.take(ops.reshape(transition_params, (-1,)), pairs, axis=0)
-    return ops.sum(ops.where(valid[:, 1:], scores, 0), axis=1)
+    count = transition_params.shape[1]
+
+    @ops.custom_gradient
+    def score(transitions: Tensor) -> Any:
+        pairs = tags[:, :-1] * count + tags[:, 1:]
+        scores = ops.take(ops.reshape(transitions, (-1,)), pairs, axis=0)
+
+        def gradient(*upstream: Tensor) -> Tensor:
+            # How often each pair occurs, as a product: a scatter goes one entry at a time in XLA.
+            weight = ops.where(valid[:, 1:], upstream[0][:, None], 0)[..., None]
+            one_hot = ops.one_hot(tags, count, dtype=transitions.dtype)
+            before = ops.reshape(one_hot[:, :-1] * weight, (-1, count))
+            return ops.matmul(ops.transpose(before), ops.reshape(one_hot[:, 1:], (-1, count)))
+
+        return ops.sum(ops.where(valid[:, 1:], scores, 0), axis=1), gradient
+
+    return score(transition_params)
 
 
 def crf_multitag_sequence_score(

@@ -72,9 +72,7 @@ def log_norm_and_marginals(
     high = ops.max(potentials, axis=-1, keepdims=True)
     spread = ops.max(high - ops.min(potentials, axis=-1, keepdims=True))
     spread = spread + ops.max(transitions) - ops.min(transitions)
-    # The last step first, so that both directions run over the valid steps in one loop.
-    back = ops.clip(ops.cast(lengths, "int32")[:, None] - 1 - ops.arange(time), 0, time - 1)
-    arguments = (potentials - high, transitions, valid, back[..., None])
+    arguments = (potentials - high, transitions, valid)
     value, marginals, counts = ops.cond(
         spread <= _STABLE, lambda: _in_exp_space(*arguments), lambda: _in_log_space(*arguments)
     )
@@ -82,19 +80,29 @@ def log_norm_and_marginals(
     return value + ops.sum(high[..., 0], axis=1), marginals, counts
 
 
-def _both_ways(x: Tensor, back: Tensor) -> Tensor:
-    """`(time, 2, batch, tags)`: forwards, and backwards from the end of each sequence."""
-    return ops.transpose(ops.stack([x, ops.take_along_axis(x, back, axis=1)]), (2, 0, 1, 3))
+def _both_ways(x: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+    """Slices for a loop that goes forwards and backwards at once.
+
+    Returns:
+        The first, `(2, tags, batch)`, and the others, `(time - 1, 2, tags + 1, batch)`. The last
+        entry of the tags is 0 where a direction begins anew: at the end of a sequence, which is
+        not that of the batch. The batch is last: all sums of the loop are over other axes.
+    """
+    x = ops.transpose(x, (1, 2, 0))
+    goes_on = ops.transpose(ops.cast(valid, x.dtype), (1, 2, 0))[1:]
+    forwards = ops.concatenate([x[1:], ops.ones_like(goes_on)], axis=1)
+    backwards = ops.concatenate([x[:-1], goes_on], axis=1)
+    return ops.stack([x[0], x[-1]]), ops.stack([forwards, ops.flip(backwards, axis=0)], axis=1)
 
 
-def _one_way(states: Tensor, back: Tensor) -> tuple[Tensor, Tensor]:
+def _one_way(states: Tensor) -> tuple[Tensor, Tensor]:
     """`(batch, time, tags)` of each direction, both in the order of time."""
-    states = ops.transpose(states, (1, 2, 0, 3))
-    return states[0], ops.take_along_axis(states[1], back, axis=1)
+    states = ops.transpose(states, (1, 3, 0, 2))
+    return states[0], ops.flip(states[1], axis=1)
 
 
 def _in_exp_space(
-    potentials: Tensor, transitions: Tensor, valid: Tensor, back: Tensor
+    potentials: Tensor, transitions: Tensor, valid: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Probabilities, normalised at each step: matrix products in place of log-sum-exp.
 
@@ -103,54 +111,58 @@ def _in_exp_space(
     """
     top = ops.max(transitions)
     factors = ops.exp(transitions - top)
-    both = ops.stack([factors, ops.transpose(factors)])
-    xs = _both_ways(ops.exp(potentials), back)
+    both = ops.stack([ops.transpose(factors), factors])
 
     def normalised(q: Tensor) -> tuple[Tensor, Tensor]:
-        total = ops.sum(q, axis=-1, keepdims=True)
-        return q / total, total
+        total = ops.sum(q, axis=1, keepdims=True)
+        return q * (1 / total), total
 
-    states, totals = run_steps(
-        lambda state, x: normalised(ops.matmul(state[0], both) * x), normalised(xs[0]), xs[1:]
-    )
-    before, after = _one_way(states, back)
+    def step(state: tuple, x: Tensor) -> tuple[Tensor, Tensor]:
+        q = ops.where(x[:, -1:] > 0, ops.matmul(both, state[0]), 1)
+        return normalised(q * x[:, :-1])
+
+    first, rest = _both_ways(ops.exp(potentials), valid)
+    states, totals = run_steps(step, normalised(first), rest)
+    before, after = _one_way(states)
     # A path to a tag from the left, the tag's own factor and all that follows in `after`.
     reach = ops.matmul(before[:, :-1], factors)
     reach = ops.concatenate([ops.ones_like(before[:, :1]), reach], axis=1)
     joint = reach * after
     weight = ops.where(valid, 1 / ops.sum(joint, axis=-1, keepdims=True), 0)
     pairs = ops.matmul(ops.transpose(before[:, :-1], (0, 2, 1)), after[:, 1:] * weight[:, 1:])
-    steps = ops.transpose(ops.log(totals[:, 0, :, 0]))
+    steps = ops.transpose(ops.log(totals[:, 0, 0]))
     steps = ops.concatenate([steps[:, :1], steps[:, 1:] + top], axis=1)
     return ops.sum(ops.where(valid[..., 0], steps, 0), axis=1), joint * weight, pairs * factors
 
 
 def _in_log_space(
-    potentials: Tensor, transitions: Tensor, valid: Tensor, back: Tensor
+    potentials: Tensor, transitions: Tensor, valid: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The same for any spread, forbidden transitions of -inf among them."""
-    both = ops.stack([transitions, ops.transpose(transitions)])[:, None]
-    xs = _both_ways(potentials, back)
+    both = ops.stack([transitions, ops.transpose(transitions)])[..., None]
 
     def normalised(q: Tensor) -> tuple[Tensor, Tensor]:
-        top = ops.max(q, axis=-1, keepdims=True)
+        top = ops.max(q, axis=1, keepdims=True)
         top = ops.where(ops.isfinite(top), top, 0)  # where no path is allowed
         return q - top, top
 
     def step(state: tuple, x: Tensor) -> tuple[Tensor, Tensor]:
-        return normalised(_log_sum_exp(state[0][..., None] + both, 2) + x)
+        q = ops.where(x[:, -1:] > 0, _log_sum_exp(state[0][:, :, None] + both, 1), 0)
+        return normalised(q + x[:, :-1])
 
-    states, tops = run_steps(step, normalised(xs[0]), xs[1:], block=4)
-    before, after = _one_way(states, back)
+    first, rest = _both_ways(potentials, valid)
+    states, tops = run_steps(step, normalised(first), rest, block=4)
+    before, after = _one_way(states)
     reach = _log_sum_exp(before[..., None] + transitions, 2)[:, :-1]
     reach = ops.concatenate([ops.zeros_like(before[:, :1]), reach], axis=1)
     marginals = ops.where(valid, ops.softmax(reach + after, axis=-1), 0)
     pairs = before[:, :-1, :, None] + transitions + after[:, 1:, None, :]
     total = ops.logsumexp(reach + after, axis=-1)[:, 1:, None, None]
     pairs = ops.where(valid[:, 1:, :, None], ops.exp(pairs - total), 0)
-    end = ops.logical_and(valid, back == 0)[..., 0]
-    steps = ops.where(valid[..., 0], ops.transpose(tops[:, 0, :, 0]), 0)
+    steps = ops.where(valid[..., 0], ops.transpose(tops[:, 0, 0]), 0)
     # The sum over the tags of the last step, whose top is among the steps'.
+    follows = ops.concatenate([valid[:, 1:], ops.zeros_like(valid[:, :1])], axis=1)
+    end = ops.logical_and(valid, ops.logical_not(follows))[..., 0]
     steps = ops.where(end, steps + _log_sum_exp(before, -1), steps)
     return ops.sum(steps, axis=1), marginals, ops.sum(pairs, axis=1)
 

@@ -111,8 +111,10 @@ def test_fit_save_load_and_go_on(tmp_path):
     loaded = keras.models.load_model(tmp_path / "m.keras")
     np.testing.assert_array_equal(loaded.predict(x, verbose=0)["tags"], tags)
     # Saved while another of the name lives, loaded beside the first: each loss has its own layer.
-    assert model.loss["potentials"]._held.layer is model.get_layer("crf")
-    assert loaded.loss["potentials"]._held.layer is loaded.get_layer("crf")
+    assert model.loss["potentials"].layer is model.get_layer("crf")
+    assert loaded.loss["potentials"].layer is loaded.get_layer("crf")
+    plain = keras.models.load_model(tmp_path / "m.keras", compile=False)
+    np.testing.assert_array_equal(plain.predict(x, verbose=0)["tags"], tags)
     again = loaded.evaluate(x, {"potentials": y}, verbose=0)
     np.testing.assert_allclose(np.ravel(again)[0], np.ravel(after)[0], rtol=1e-6)
     loaded.fit(x, {"potentials": y}, epochs=1, verbose=0)

@@ -153,3 +153,11 @@ def test_impossible_arguments():
         mk.layers.LayerNormGRUCell(2, dropout=1.0)
     with pytest.raises(ValueError, match="`norm_epsilon` must be"):
         mk.layers.LayerNormGRUCell(2, norm_epsilon=0.0)
+
+
+def test_recurrent_dropout_does_not_drop_what_is_kept():
+    cell = mk.layers.LayerNormGRUCell(2, recurrent_dropout=0.5, seed=1)
+    x, h = np.ones((50, 3), "float32"), np.ones((50, 2), "float32")
+    cell.build(x.shape)
+    cell.bias.assign([100, 100, 0, 0, 0, 0])  # the update gate keeps all
+    np.testing.assert_array_equal(cell(x, h, training=True)[0], h)
