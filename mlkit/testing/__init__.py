@@ -20,6 +20,7 @@ The checks of the replicas need two logical devices, which must be asked for bef
 starts (`tf.config.set_logical_device_configuration`); without them that check says it was not run.
 """
 
+from mlkit.testing import _callback as _callback
 from mlkit.testing import _common_config as _common_config
 from mlkit.testing import _common_public as _common_public
 from mlkit.testing import _constraint as _constraint
@@ -48,6 +49,7 @@ from mlkit.testing._pytest import parametrize as parametrize
 from mlkit.testing._report import ConformanceError as ConformanceError
 from mlkit.testing._report import Report as Report
 from mlkit.testing._report import Result as Result
+from mlkit.testing._run import check_callback as check_callback
 from mlkit.testing._run import check_constraint as check_constraint
 from mlkit.testing._run import check_initializer as check_initializer
 from mlkit.testing._run import check_layer as check_layer

@@ -6,6 +6,7 @@ from typing import Any
 from mlkit.testing._check import checks
 from mlkit.testing._report import ConformanceError, Report, Result
 from mlkit.testing._spec import (
+    CallbackSpec,
     ConstraintSpec,
     InitializerSpec,
     LayerSpec,
@@ -208,6 +209,37 @@ def check_optimizer(
         True
     """
     return _finish(OptimizerSpec(cls, kwargs or {}, **fields), verbose)
+
+
+def check_callback(
+    cls: type, kwargs: Kwargs = None, *, verbose: bool = True, **fields: Any
+) -> Report:
+    """Check that a callback does the same in `model.fit` and in every program of `mk.fit`.
+
+    Args:
+        cls: the class.
+        kwargs: as for `check_layer`.
+        verbose: as for `check_layer`.
+        **fields: the other fields of `CallbackSpec`: `observe=`, `monitors=`, `stateful=`, ...
+
+    Returns:
+        A `Report`.
+
+    Raises:
+        ConformanceError: a check fails.
+
+    Example:
+        >>> import keras, mlkit as mk
+        >>> mk.testing.check_callback(
+        ...     keras.callbacks.EarlyStopping,
+        ...     dict(monitor="loss", patience=1),
+        ...     observe=lambda callback: callback.best_epoch,
+        ...     monitors="monitor",
+        ...     verbose=False,
+        ... ).ok
+        True
+    """
+    return _finish(CallbackSpec(cls, kwargs or {}, **fields), verbose)
 
 
 def check_schedule(
