@@ -1,5 +1,6 @@
 """One optimizer update: the gradients of a batch, in parts if asked, and their application."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ import tensorflow as tf
 
 from mlkit._core.checks import check_integer
 from mlkit._core.types import Tensor, Variable
+from mlkit.gradients._slices import all_finite
 
 Gradients = list[Any]
 Transform = Callable[[Gradients, Sequence[Variable]], Gradients]
@@ -102,11 +104,7 @@ def _in_parts(
     missing: list[bool] = []
 
     def add(start: Any, count: Any, loss: Any, sums: list[Any]) -> tuple[Any, list[Any]]:
-        part = keras.tree.map_structure(lambda t: t[start : start + count], batch)
-        if isinstance(count, int):
-            part = keras.tree.map_structure(
-                lambda t: tf.ensure_shape(t, [count, *t.shape[1:]]), part
-            )
+        part = keras.tree.map_structure(lambda t: _cut(t, start, count), batch)
         value, gradients = _differentiate(loss_fn, variables, part, optimizer, share(part, batch))
         missing[:] = [g is None for g in gradients]
         sums = [
@@ -130,6 +128,19 @@ def _in_parts(
     elif whole * size < total:
         loss, sums = add(whole * size, total - whole * size, loss, sums)
     return loss, [None if m else s for m, s in zip(missing, sums, strict=True)]
+
+
+def _cut(values: Any, start: Any, count: Any) -> Any:
+    """`count` examples from `start` on; None (no sample weights) stays None."""
+    if values is None:
+        return None
+    values = tf.convert_to_tensor(values)
+    if not isinstance(count, int):
+        return values[start : start + count]
+    # Not values[start:start + count], whose size XLA cannot see.
+    begin = tf.concat([[start], tf.zeros([values.shape.rank - 1], tf.int32)], 0)
+    found = tf.slice(values, begin, [count, *(-1 for _ in values.shape[1:])])
+    return tf.ensure_shape(found, [count, *values.shape[1:]])
 
 
 def _share_of_examples(part: Any, batch: Any) -> Tensor:
@@ -163,6 +174,7 @@ def apply_gradients(
         [2.5, 3.5]
     """
     variables = list(variables)
+    given = gradients
     if transforms:
         scale = _scale(optimizer)
         if scale is not None:
@@ -170,9 +182,16 @@ def apply_gradients(
             gradients = [_times(g, 1.0 / scale) for g in gradients]
         for transform in transforms:
             gradients = list(transform(gradients, variables))
+        if isinstance(optimizer, LossScale):
+            # A transform can hide an overflow (clipping by value does), and the scale would stay.
+            scale = tf.where(all_finite(given), scale, float("nan"))
         if scale is not None:
             gradients = [_times(g, scale) for g in gradients]
-    optimizer.apply(gradients, variables)
+    with warnings.catch_warnings():
+        if not any(g is None for g in given):
+            # What is None now a transform froze on purpose.
+            warnings.filterwarnings("ignore", "Gradients do not exist for variables")
+        optimizer.apply(gradients, variables)
 
 
 def updates_of(optimizer: keras.Optimizer) -> Tensor:
@@ -184,7 +203,7 @@ def updates_of(optimizer: keras.Optimizer) -> Tensor:
 def _scale(optimizer: keras.Optimizer) -> Any:
     """What the loss was multiplied by, or None."""
     if isinstance(optimizer, LossScale):
-        return optimizer.dynamic_scale
+        return optimizer.dynamic_scale.value if optimizer.built else optimizer.initial_scale
     return optimizer.loss_scale_factor
 
 

@@ -19,8 +19,15 @@ def variables_of(value: Any) -> list[Any]:
         return [value.state]
     if isinstance(value, keras.Model):
         metrics = [v for metric in value.metrics for v in metric.variables]
-        optimizer = value.optimizer.variables if value.optimizer is not None else []
-        return [*value.variables, *optimizer, *metrics]
+        # A model that is not compiled (the generator of a GAN) has no such attribute at all.
+        optimizer = getattr(value, "optimizer", None)
+        inner = optimizer.variables if optimizer is not None else []
+        return [
+            *value.variables,
+            *inner,
+            *metrics,
+            *getattr(value.train_step, "state_variables", []),
+        ]
     if isinstance(value, (keras.Layer, keras.Metric, keras.Optimizer)):
         return list(value.variables)
     if isinstance(value, tf.random.Generator):

@@ -1,0 +1,149 @@
+"""Sharpness-aware minimisation: the gradient at the worst point nearby."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from mlkit._core.checks import check_bool, check_number
+from mlkit._core.precision import wide
+from mlkit._core.types import Tensor
+from mlkit.gradients._slices import dense, global_norm, times
+from mlkit.training._model_step import overrides
+from mlkit.training._programs import Logs
+from mlkit.training._shares import share_of
+from mlkit.training._trainer import Trainer
+from mlkit.training._update import Gradients, value_and_grad
+
+
+class SAM(Trainer):
+    """Trains for flat minima: SAM, or ASAM with `adaptive=True`.
+
+    Each update takes two passes over the batch. The first gives the gradient g at the weights w,
+    the second the gradient at `w + e`, which is applied to w:
+
+    - SAM: `e = rho g / ‖g‖`, the norm over all weights;
+    - ASAM: `e = rho w² g / ‖|w| g‖`, which does not depend on the scale of the layers.
+
+    The logs, the running statistics of batch normalisation and the seeds are those of the first
+    pass; the second sees the same dropout masks. `gradients=` transforms the gradients of the
+    second pass. An update costs as much as two plain ones.
+
+    Args:
+        model: a Keras model that does not have a `train_step` of its own.
+        rho: radius of the neighbourhood, > 0. Default 0.05; for ASAM about ten times as much.
+        adaptive: whether the neighbourhood is scaled by the weights (ASAM). Default False.
+        **kwargs: as for `mk.Trainer`.
+
+    Raises:
+        ValueError: `rho` is not positive; or the model has its own `train_step`.
+
+    Example:
+        >>> import numpy as np
+        >>> import mlkit as mk
+        >>> model = mk.Sequential([mk.Input((4,)), mk.layers.Dense(2)])
+        >>> trainer = mk.training.SAM(model, rho=0.1, loss="mse", optimizer="sgd", seed=0)
+        >>> history = trainer.fit(np.ones((10, 4)), np.ones((10, 2)), epochs=3, verbose=0)
+        >>> history["loss"][-1] < history["loss"][0]
+        True
+
+    Reference:
+        Foret et al., 2021, https://arxiv.org/abs/2010.01412; Kwon et al., 2021,
+        https://arxiv.org/abs/2102.11600. Differs from ASAM's paper in η = 0 (`|w| + η` there), and
+        from the usual implementations in the dropout masks, which they draw anew for the second
+        pass: the gradients of the two passes are then those of two different functions.
+    """
+
+    def __init__(
+        self, model: keras.Model, rho: float = 0.05, adaptive: bool = False, **kwargs: Any
+    ) -> None:
+        check_number("rho", rho, low=0, open_low=True)
+        check_bool("adaptive", adaptive)
+        if overrides(model, "train_step"):
+            raise ValueError(
+                f"{type(model).__name__} has its own train_step, which SAM would not run. Override "
+                "`Trainer.train_step` in a subclass instead."
+            )
+        self.rho, self.adaptive = rho, adaptive
+        super().__init__(model, **kwargs)
+
+    def train_step(self, batch: Any) -> Logs:
+        """One update from one batch, in two passes; as for `mk.Trainer`."""
+        variables = self.model.trainable_variables
+        seeds = _seed_states(self.model)
+        before = [tf.identity(s) for s in seeds]
+        gradients = self._gradients(self._loss, batch)
+        steps = ascent(gradients, variables, self.rho, self.adaptive)
+        after = [tf.identity(s) for s in seeds]
+        for seed, value in zip(seeds, before, strict=True):
+            seed.assign(value)
+        gradients = self._gradients(self._elsewhere(variables, steps, seeds), batch)
+        for seed, value in zip(seeds, after, strict=True):
+            seed.assign(value)
+        self.apply_gradients(gradients, variables)
+        return {}
+
+    def _loss(self, part: Any) -> Tensor:
+        return self._engine.model_step.loss(part, training=True)
+
+    def _gradients(self, loss_fn: Callable[[Any], Tensor], batch: Any) -> Gradients:
+        return value_and_grad(
+            loss_fn,
+            self.model.trainable_variables,
+            batch,
+            accumulate=self.accumulate,
+            optimizer=self.optimizer,
+            share=share_of(self.model, self.accumulate),
+        )[1]
+
+    def _elsewhere(
+        self, variables: list[Any], steps: list[Any], seeds: list[Any]
+    ) -> Callable[[Any], Tensor]:
+        """The loss at the weights plus the steps; of all that a pass changes only seeds are."""
+
+        def loss(part: Any) -> Tensor:
+            # Read under the tape: the gradient with respect to w + e is that with respect to w.
+            moved = [
+                (v, v.value + e) for v, e in zip(variables, steps, strict=True) if e is not None
+            ]
+            with keras.StatelessScope(state_mapping=moved, collect_losses=True) as scope:
+                value = self._loss(part)
+            for seed in seeds:
+                # With several parts each goes on from the one before, as in the first pass.
+                new = scope.get_current_value(seed)
+                if new is not None:
+                    seed.assign(new)
+            return value
+
+        return loss
+
+
+def _seed_states(model: keras.Model) -> list[Any]:
+    """The states of a model's seed generators: what is neither a weight nor a metric's."""
+    others = [*model.non_trainable_weights, *(v for m in model.metrics for v in m.variables)]
+    known = {id(v) for v in others}
+    return [v for v in model.non_trainable_variables if id(v) not in known]
+
+
+def ascent(
+    gradients: Gradients, variables: list[Any], rho: float, adaptive: bool
+) -> list[Tensor | None]:
+    """The step to the worst point nearby, for each variable; None where there is no gradient.
+
+    It does not depend on the scale of the gradients, and so not on that of the loss in float16.
+    """
+    directions = [None if g is None else dense(g) for g in gradients]
+    if adaptive:
+        directions = [
+            None if g is None else tf.cast(wide(g) * tf.abs(wide(v)), g.dtype)
+            for g, v in zip(directions, variables, strict=True)
+        ]
+    norm = global_norm(directions)
+    steps = [times(d, rho / (norm + 1e-12)) for d in directions]
+    if adaptive:
+        steps = [
+            None if e is None else tf.cast(wide(e) * tf.abs(wide(v)), e.dtype)
+            for e, v in zip(steps, variables, strict=True)
+        ]
+    return steps
