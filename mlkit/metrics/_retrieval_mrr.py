@@ -26,7 +26,7 @@ class RetrievalMRR(Retrieval):
             product.
         capacity: how many examples there is room for, at least 1; under a strategy an equal share a
             replica. Default 10,000. Memory: capacity × dim × 8 bytes, and a further
-            256 × capacity × 4 in `result()`.
+            256 × capacity × 8 in `result()`.
         overflow: what happens beyond `capacity`: `"error"` (default) raises outside XLA and makes
             the result NaN inside; `"latest"` keeps the newest examples.
         name: of the metric. Default `"retrieval_mrr"`.

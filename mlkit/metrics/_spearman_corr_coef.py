@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from keras import ops
+
 from mlkit._core.registry import register
 from mlkit._core.types import Tensor
 from mlkit.metrics._buffered import Buffered
-from mlkit.metrics._inputs import value_pairs
+from mlkit.metrics._inputs import poisoned, value_pairs
 from mlkit.metrics._ranks import spearman
 
 
@@ -59,12 +61,14 @@ class SpearmanCorrCoef(Buffered):
     def update_state(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
     ) -> None:
-        y, x, weight, poison = value_pairs(y_true, y_pred, sample_weight)
+        y, x, weight, _ = value_pairs(y_true, y_pred, sample_weight)
         if y.shape[-1] != 1:
             raise ValueError(
                 "`y_true` and `y_pred` must have shape (N,) or (N, 1): one metric an output. "
                 f"Received: y_true.shape={tuple(y.shape)}"
             )
+        # Sorting puts NaN somewhere, and says nothing.
+        poison = poisoned(ops.isnan(y + x), "`y_true` and `y_pred` must not be NaN.")
         self._store({"y": y[:, 0], "x": x[:, 0]}, weight, poison)
 
     def result(self) -> Tensor:

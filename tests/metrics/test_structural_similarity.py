@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 from scipy.ndimage import gaussian_filter1d
 
 from mlkit.metrics import StructuralSimilarity
@@ -34,6 +35,14 @@ SPECS = [
         reference=ssim,
     )
 ]
+
+
+def test_equals_tensorflows():
+    a, b = images(np.random.default_rng(0)), images(np.random.default_rng(1))
+    metric = StructuralSimilarity(max_val=255)
+    metric.update_state(a, b)
+    want = np.mean(tf.image.ssim(a, b, 255.0))
+    np.testing.assert_allclose(metric.result(), want, rtol=1e-4, atol=1e-6)
 
 
 def test_a_window_larger_than_the_image_is_refused():

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from witnesses import Case
+from witnesses import Case, _torchvision
 
 
 def _draw(rng, classes):
@@ -14,6 +14,8 @@ def _draw(rng, classes):
 def torchmetrics(classes):
     def draw(rng):
         import torch
+
+        _torchvision.load()
         from torchmetrics.functional.classification import multiclass_matthews_corrcoef
 
         import mlkit as mk
