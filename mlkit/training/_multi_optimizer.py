@@ -150,7 +150,8 @@ class MultiOptimizer(keras.Optimizer):
         for group, pairs in zip(self._groups, mine, strict=True):
             if any(g is not None for g, _ in pairs):
                 group.optimizer.apply([g for g, _ in pairs], [v for _, v in pairs])
-        self.iterations.assign_add(1)
+        iterations: Variable = self.iterations
+        iterations.assign_add(1)
 
     def _place(self, variable: Variable) -> int:
         if id(variable) not in self._places:
