@@ -5,8 +5,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from mlkit._core.guard import refuse_empty, refuse_nan
 from mlkit._core.registry import register
 from mlkit._core.types import Config, Tensor
+from mlkit.losses._values import check_rank
 from mlkit.ops._crf import crf_log_likelihood
 from mlkit.ops._crf_padding import is_valid, newest, valid_first
 
@@ -56,9 +58,14 @@ class CRFLoss(keras.losses.Loss):
             y_true: tags, integers `(batch, time)`; any value at padded steps.
             y_pred: the layer's potentials, `(batch, time, tags)`.
         """
+        y_pred = ops.convert_to_tensor(y_pred)
         y_true = ops.cast(y_true, "int32")
         if len(y_true.shape) == 3 and y_true.shape[-1] == 1:  # Keras may add an axis
             y_true = ops.squeeze(y_true, -1)
+        check_rank("y_true", y_true, 2, "tags of shape (batch, time)")
+        check_rank("y_pred", y_pred, 3, "potentials of shape (batch, time, tags)")
+        refuse_empty("y_pred", y_pred)
+        refuse_nan("y_pred", y_pred)
         valid = is_valid(y_pred)
         value, _ = crf_log_likelihood(
             valid_first(y_pred, valid),
