@@ -31,6 +31,7 @@ from mlkit.training._setup import (
     gather_callbacks,
     given_callbacks,
 )
+from mlkit.training._shares import share_of
 from mlkit.training._sources import Source, source, split_validation, validation_source
 from mlkit.training._update import Transform, apply_gradients, updates_of, value_and_grad
 from mlkit.training._variables import collect
@@ -163,6 +164,7 @@ class Trainer:
             batch,
             accumulate=self.accumulate,
             optimizer=self.optimizer,
+            share=share_of(self.model, self.accumulate),
         )
         self.apply_gradients(gradients, variables)
         return {}
