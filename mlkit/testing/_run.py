@@ -214,7 +214,7 @@ def check_optimizer(
 def check_callback(
     cls: type, kwargs: Kwargs = None, *, verbose: bool = True, **fields: Any
 ) -> Report:
-    """Check that a callback does the same in `model.fit` and in every program of `mk.fit`.
+    """Check that a callback does the same in `model.fit` and in our loop.
 
     Args:
         cls: the class.
