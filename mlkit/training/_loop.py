@@ -59,7 +59,7 @@ class Loop:
             self.epoch = epoch
             logs = self._run_epoch(epoch)
             self._save_epoch(logs)
-            if self.model.stop_training or self._ended():
+            if self.model.stop_training:
                 break
         return logs
 
@@ -78,10 +78,6 @@ class Loop:
         """Save between two blocks of an epoch."""
         position = {"epoch": self.epoch, "step": self.step, "update": self.update}
         self.keeper.save(position, {})
-
-    def _ended(self) -> bool:
-        limit = self.plan.max_updates
-        return limit is not None and self.update >= limit
 
     def _run_epoch(self, epoch: int) -> dict[str, Any]:
         if self.step == 0:
@@ -123,7 +119,7 @@ class Loop:
             self.step, self.update = self.step + done, self.update + done
             self.in_block = False
             self._between_blocks(logs)
-            if self.model.stop_training or self._ended():
+            if self.model.stop_training:
                 break
             if not self.watchers.nonfinite and (stop is None or self.step < stop):
                 self._data_ended(self.step)
@@ -153,7 +149,7 @@ class Loop:
 
     def _next_stop(self, step: int) -> int | None:
         """The step before which somebody must look next."""
-        due = [self.watchers.next_update(self.update), self.plan.max_updates]
+        due = [self.watchers.next_update(self.update)]
         if self.keeper is not None:
             due.append(self.keeper.next_save(self.update))
         every = self.plan.validate_every

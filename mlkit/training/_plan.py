@@ -16,7 +16,6 @@ class Plan:
         validate: runs a validation and returns its logs, or None.
         validate_epochs: whether to validate after an epoch (its number from 1).
         validate_every: updates between validations, in the place of those after epochs; or None.
-        max_updates: where to end in any case, or None.
     """
 
     epochs: int
@@ -25,4 +24,3 @@ class Plan:
     validate: Callable[[], dict[str, Any]] | None
     validate_epochs: Callable[[int], bool]
     validate_every: int | None = None
-    max_updates: int | None = None
