@@ -13,6 +13,9 @@ The packages, in the order in which data passes through them: `data`, `layers`, 
 its namespace in Keras (or tf.data) as the same objects, and ours. `testing` checks your own parts.
 """
 
+from importlib import import_module as _import_module
+import typing as _typing
+
 from mlkit._core import backend as _backend
 
 _backend.check_environment()
@@ -84,4 +87,16 @@ from mlkit import plotting as plotting  # noqa: E402
 from mlkit import training as training  # noqa: E402
 from mlkit.training import Trainer as Trainer, fit as fit  # noqa: E402
 from mlkit import export as export  # noqa: E402
-from mlkit import testing as testing  # noqa: E402
+
+if _typing.TYPE_CHECKING:
+    from mlkit import testing as testing
+else:
+    # The one package that no training needs: it is loaded at its first use. Hidden from type
+    # checkers, to whom a module with `__getattr__` has every name, typing errors too.
+    def __getattr__(name):
+        if name == "testing":
+            return _import_module("mlkit.testing")
+        raise AttributeError(f"module 'mlkit' has no attribute {name!r}")
+
+    def __dir__():
+        return sorted({*globals(), "testing"})
