@@ -53,12 +53,33 @@ def directory_written_beside(target: Path) -> Iterator[Path]:
     sync(target.parent)
 
 
+@contextmanager
+def file_written_beside(target: Path) -> Iterator[Path]:
+    """A path to write a file to, which becomes `target` when the block ends without an error.
+
+    Its name ends as that of `target`, which says the format to who writes it.
+    """
+    beside = target.with_name(f".partial-{os.getpid()}-{target.name}")
+    try:
+        yield beside
+        sync(beside)
+        failpoint("before-replace")
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)
+    sync(target.parent)
+
+
 def remove_leftovers(folder: Path) -> None:
     """Remove what crashed processes left half written or half deleted."""
     for path in folder.glob(".*.partial-*"):
         owner = path.name.rpartition("-")[2]
         if not (owner.isdigit() and alive(int(owner))) or int(owner) == os.getpid():
             shutil.rmtree(path, ignore_errors=True)
+    for path in folder.glob(".partial-*-*"):
+        owner = path.name.split("-")[1]
+        if not (owner.isdigit() and alive(int(owner))) or int(owner) == os.getpid():
+            path.unlink(missing_ok=True)
 
 
 def remove_directory(path: Path) -> None:

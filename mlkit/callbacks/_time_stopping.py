@@ -16,8 +16,10 @@ class TimeStopping(keras.callbacks.Callback):
 
     Looked at after each batch and after each epoch, so that training ends at most one batch (one
     call of the compiled step, with `steps_per_execution`) and what follows an epoch after the
-    limit. Validation that has begun is not cut short. Time counts from `on_train_begin` and anew
-    for each call of `fit`, a resumed one too, since the limit is usually that of a job.
+    limit. In `mk.fit` it is looked at after each block of steps: a block takes about a second at
+    most, the first one at most 200 updates, and none is cut short for this callback. Validation
+    that has begun is not cut short. Time counts from `on_train_begin` and anew for each call of
+    `fit`, a resumed one too, since the limit is usually that of a job.
 
     Args:
         seconds: time that training may take, in seconds, above 0. Default 86400, a day.
@@ -82,6 +84,10 @@ class TimeStopping(keras.callbacks.Callback):
                 f"TimeStopping: stopped in epoch {self.stopped_epoch + 1} after {elapsed} "
                 f"({self._limit()}).\n"
             )
+
+    def next_update(self, update: int) -> int | None:
+        """None: no update in particular, as blocks end often enough."""
+        return None
 
     def _look(self) -> None:
         up = time.monotonic() - self._begin >= self.seconds
