@@ -22,8 +22,17 @@ def locked(folder: Path) -> Iterator[None]:
     """
     path = folder / "lock"
     _refuse_if_held(path, folder)
+    path.unlink(missing_ok=True)  # stale
     owner = {"pid": os.getpid(), "host": socket.gethostname()}
-    path.write_text(json.dumps(owner), encoding="utf-8")
+    try:
+        file = path.open("x", encoding="utf-8")  # of two that begin at once, one gets it
+    except FileExistsError:
+        _refuse_if_held(path, folder)
+        raise RuntimeError(
+            f"Another process has just begun in the run directory {folder}."
+        ) from None
+    with file:
+        file.write(json.dumps(owner))
     try:
         yield
     finally:

@@ -12,7 +12,16 @@ FORMAT = 1
 
 
 class Damaged(Exception):
-    """A checkpoint is not what was written; the message says in what."""
+    """A checkpoint is not what this version has written; the message says in what.
+
+    Args:
+        message: what is wrong.
+        newer: whether a newer version has written it, and it is whole as far as can be told.
+    """
+
+    def __init__(self, message: str, *, newer: bool = False) -> None:
+        super().__init__(message)
+        self.newer = newer
 
 
 def _digest(body: Any) -> str:
@@ -54,7 +63,8 @@ def read(folder: Path) -> dict[str, Any]:
     if _digest(body) != digest:
         raise Damaged("its manifest is damaged")
     if body["format"] > FORMAT:
-        raise Damaged(f"it has format {body['format']}, and this mlkit reads up to {FORMAT}")
+        text = f"it has format {body['format']}, and this mlkit reads up to {FORMAT}"
+        raise Damaged(text, newer=True)
     for name, facts in body["files"].items():
         _check(folder / name, name, facts)
     return body

@@ -6,12 +6,12 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from mlkit._state.variables import Snapshot
 from mlkit.training import _auto
 from mlkit.training._arrays import Arrays
 from mlkit.training._auto import Choice
 from mlkit.training._engine import Engine
 from mlkit.training._sources import Source
-from mlkit.training._variables import Snapshot
 
 # A job of fewer updates is over before a measurement pays.
 SHORT = 100

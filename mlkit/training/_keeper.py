@@ -1,23 +1,18 @@
 """Keeps the state of a run on disk, and puts it back so that nothing has happened."""
 
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
-from mlkit.training import _callback_state
+from mlkit._state import callbacks as _callback_state
+from mlkit._state.signals import Signals
+from mlkit._state.store import check_same
+from mlkit._state.variables import collect
 from mlkit.training._arrays import Arrays
 from mlkit.training._auto import Choice
-from mlkit.training._checkpointer import Checkpointer, check_same
-from mlkit.training._variables import collect
-
-# Ended from outside: a terminal, a scheduler, Slurm's warning before its time limit.
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+from mlkit.training._checkpointer import Checkpointer
 
 
 class Keeper:
@@ -45,7 +40,7 @@ class Keeper:
     ) -> None:
         self.owner, self.data, self.callbacks, self.history = owner, data, callbacks, history
         self.checkpointer, self.save_every, self.fingerprint = checkpointer, save_every, fingerprint
-        self.signal: int | None = None
+        self.signals = Signals()
         self.choice: Choice | None = None
         self._saved: Any = None
 
@@ -59,9 +54,21 @@ class Keeper:
         return self.save_every is not None and update % self.save_every == 0
 
     def save(
-        self, position: dict[str, int], logs: dict[str, Any], *, stopped: bool = False
+        self,
+        position: dict[str, int],
+        logs: dict[str, Any],
+        validation: dict[str, Any],
+        *,
+        stopped: bool = False,
     ) -> None:
-        """Save everything, for the position `{"epoch", "step", "update"}` to be gone on from."""
+        """Save everything, for the position `{"epoch", "step", "update"}` to be gone on from.
+
+        Args:
+            position: where to go on.
+            logs: by which the best checkpoint is found.
+            validation: the logs of the last validation within an epoch.
+            stopped: whether a callback has ended the run.
+        """
         nodes, arrays = _callback_state.save(self.callbacks)
         facts = {
             "position": position,
@@ -72,6 +79,7 @@ class Keeper:
             "callbacks": nodes,
             "seed": self.data.seed if isinstance(self.data, Arrays) else None,
             "choice": None if self.choice is None else asdict(self.choice),
+            "validation": {k: v for k, v in validation.items() if isinstance(v, float)},
             "stopped": stopped,
         }
         numbers = {k: v for k, v in logs.items() if isinstance(v, float)}
@@ -91,10 +99,17 @@ class Keeper:
         """Find the newest good checkpoint and the program that it was made by.
 
         Raises:
-            ValueError: it is of another job; or there is none, and `resume` is `"must"`.
+            ValueError: it is of another job; none is good; or there is none, and `resume` is
+                `"must"`.
         """
         self._saved = self.checkpointer.load()
         if self._saved is None:
+            if count := len(self.checkpointer.folders()):
+                raise ValueError(
+                    f"None of the {count} checkpoints in {self.checkpointer.path} is good. Nothing "
+                    'was changed. Put good ones back, or begin anew with resume="never", which '
+                    "puts these aside."
+                )
             if resume == "must":
                 raise ValueError(
                     f'resume="must", but there is no checkpoint in {self.checkpointer.path}.'
@@ -129,34 +144,6 @@ class Keeper:
         self.history.epoch = facts["epochs"]
         self.history.validations = [tuple(v) for v in facts["validations"]]
         return facts
-
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Signals end the run at the next edge of a block; a second one ends it at once."""
-        if threading.current_thread() is not threading.main_thread():
-            yield  # only the main thread may listen
-            return
-        before = {s: signal.getsignal(s) for s in _SIGNALS}
-
-        def note(number: int, frame: Any) -> None:
-            if self.signal is not None and number == signal.SIGINT:
-                raise KeyboardInterrupt
-            self.signal = number
-
-        for s in _SIGNALS:
-            signal.signal(s, note)
-        try:
-            yield
-        finally:
-            for s, handler in before.items():
-                signal.signal(s, handler)
-
-    def raise_signal(self) -> None:
-        """End as the signal asked for: `KeyboardInterrupt`, or exit status 128 + its number."""
-        if self.signal == signal.SIGINT:
-            raise KeyboardInterrupt
-        if self.signal is not None:
-            raise SystemExit(128 + self.signal)
 
 
 def _check_fingerprint(here: dict[str, Any], there: dict[str, Any], path: Path) -> None:

@@ -16,6 +16,10 @@ from mlkit.training._run import make_directory
 
 _LARGER_IS_BETTER = ("acc", "auc", "f1", "precision", "recall", "iou", "dice", "matthews", "kappa")
 
+_CHECKPOINTS = "checkpoints"
+# What a run directory is known by; `lock` alone is left by a process that was killed at once.
+_PARTS = ("checkpoints", "metrics", "config", "tensorboard", "lock")
+
 
 def _mode(metric: str | None) -> str:
     larger = metric is not None and any(part in metric.lower() for part in _LARGER_IS_BETTER)
@@ -40,14 +44,30 @@ def _fingerprint(trainer: Any, data: Any) -> dict[str, Any]:
     return facts
 
 
-def _put_aside(folder: Path) -> None:
-    """Rename the checkpoints of an earlier run: nothing is overwritten."""
-    if not folder.exists():
-        return
+def _put_aside(path: Path) -> None:
+    """Rename what an earlier run has left: nothing is overwritten."""
     number = 1
-    while (aside := folder.with_name(f"{folder.name}.{number}")).exists():
+    while any(path.glob(f"*.{number}")):
         number += 1
-    folder.rename(aside)
+    for name in (_CHECKPOINTS, "metrics.jsonl", "config.json", "tensorboard"):
+        if (path / name).exists():
+            (path / name).rename(path / f"{name}.{number}")
+
+
+def _refuse_what_is_no_run(path: Path, resume: str) -> None:
+    """Raise if a directory holds other things, or a run whose checkpoints were deleted."""
+    names = {e.name for e in path.iterdir() if e.name[0] != "."} if path.is_dir() else set()
+    if names and not any(name.partition(".")[0] in _PARTS for name in names):
+        raise ValueError(
+            f"`run`: {path} is not a run directory: it holds {sorted(names)[:3]}. Give an empty "
+            "one, or one that is not there yet. Nothing was changed."
+        )
+    begun = "metrics.jsonl" in names and (path / "metrics.jsonl").stat().st_size > 0
+    if begun and _CHECKPOINTS not in names and resume != "never":
+        raise ValueError(
+            f"The run in {path} has metrics but no directory {_CHECKPOINTS!r}: it was deleted in "
+            'part. Put it back, or begin anew with resume="never", which puts the rest aside.'
+        )
 
 
 @contextmanager
@@ -59,6 +79,7 @@ def kept_run(
     save_every: int | None,
     keep: int,
     keep_best: str | None,
+    keep_every: int | None,
     resume: str,
 ) -> Iterator[Keeper]:
     """The keeper of a run, while its directory is locked and signals are listened to."""
@@ -68,13 +89,18 @@ def kept_run(
     path = Path(run)
     if not isinstance(data, Arrays):
         check_resumable(data.dataset)
+    _refuse_what_is_no_run(path, resume)
     make_directory(path)
     with locked(path):
-        folder = path / "checkpoints"
         if resume == "never":
-            _put_aside(folder)
+            _put_aside(path)
         checkpointer = Checkpointer(
-            folder, keep=keep, keep_best=keep_best, mode=_mode(keep_best), background=True
+            path / _CHECKPOINTS,
+            keep=keep,
+            keep_best=keep_best,
+            mode=_mode(keep_best),
+            keep_every=keep_every,
+            background=True,
         )
         callbacks = watching.list.callbacks
         keeper = Keeper(
@@ -82,7 +108,7 @@ def kept_run(
             _fingerprint(trainer, data),
         )  # fmt: skip
         keeper.look(resume)
-        with keeper.listening():
+        with keeper.signals.listening():
             try:
                 yield keeper
             finally:

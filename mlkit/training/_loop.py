@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from mlkit._state.variables import Snapshot
 from mlkit.training._callbacks import Watchers
 from mlkit.training._plan import Plan
 from mlkit.training._private import resumed_epoch
-from mlkit.training._variables import Snapshot
 
 # A block is at most this long, so that a signal, a time limit and the progress line are heard.
 BLOCK_SECONDS = 1.0
@@ -52,7 +52,7 @@ class Loop:
         facts = self.keeper.restore() if self.keeper is not None else None
         if facts is not None:
             first, self.step, self.update = (facts["position"][k] for k in _POSITION)
-            self.model.stop_training = facts["stopped"]
+            self.model.stop_training, self.val_logs = facts["stopped"], facts["validation"]
         for epoch in range(first, self.plan.epochs):
             if self.model.stop_training:
                 break
@@ -69,15 +69,20 @@ class Loop:
             return
         last = self.epoch + 1 == self.plan.epochs or self.model.stop_training
         every = self.keeper.save_every
-        if last or every is None or self.update % every == 0 or self.keeper.signal is not None:
+        if (
+            last
+            or every is None
+            or self.update % every == 0
+            or self.keeper.signals.number is not None
+        ):
             position = {"epoch": self.epoch + 1, "step": 0, "update": self.update}
-            self.keeper.save(position, logs, stopped=self.model.stop_training)
-        self.keeper.raise_signal()
+            self.keeper.save(position, logs, self.val_logs, stopped=self.model.stop_training)
+        self.keeper.signals.obey()
 
     def save_here(self) -> None:
         """Save between two blocks of an epoch."""
         position = {"epoch": self.epoch, "step": self.step, "update": self.update}
-        self.keeper.save(position, {})
+        self.keeper.save(position, {}, self.val_logs)
 
     def _run_epoch(self, epoch: int) -> dict[str, Any]:
         if self.step == 0:
@@ -138,9 +143,9 @@ class Loop:
             self.val_logs = self._validation()
             metrics.restore()
         if self.keeper is not None and self.step != self.plan.steps:
-            if self.keeper.signal is not None or self.keeper.due(self.update):
+            if self.keeper.signals.number is not None or self.keeper.due(self.update):
                 self.save_here()
-            self.keeper.raise_signal()
+            self.keeper.signals.obey()
 
     def _clock(self, seconds: float, done: int) -> None:
         """The first block of all includes tracing and compiling and is not counted."""

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from mlkit._core.checks import check_integer
+from mlkit._state.variables import collect
 from mlkit.training._arrays import Arrays
 from mlkit.training._callbacks import stops_on_nonfinite
 from mlkit.training._chooser import Chooser
@@ -34,7 +35,6 @@ from mlkit.training._setup import (
 from mlkit.training._shares import share_of
 from mlkit.training._sources import Source, source, split_validation, validation_source
 from mlkit.training._update import Transform, apply_gradients, updates_of, value_and_grad
-from mlkit.training._variables import collect
 
 
 class Trainer:
@@ -218,6 +218,7 @@ class Trainer:
         save_every: int | None = None,
         keep: int = 3,
         keep_best: str | None = None,
+        keep_every: int | None = None,
         resume: str = "auto",
     ) -> History:
         """Train; the arguments are those of `keras.Model.fit`, and ours.
@@ -246,6 +247,7 @@ class Trainer:
             keep: number of the newest checkpoints that are kept, ≥ 1.
             keep_best: metric by which the best one is kept too: the smallest value, or for a name
                 with `acc`, `auc` or `f1` in it the largest.
+            keep_every: checkpoints of multiples of this many updates are kept for good.
             resume: `"auto"`; `"must"`, an error where there is nothing to go on from; `"never"`,
                 begin anew and put earlier checkpoints aside.
 
@@ -286,7 +288,9 @@ class Trainer:
         if run is None:
             self._run(self._loop(plan, train, watching, None))
             return watching.history
-        with kept_run(run, self, train, watching, save_every, keep, keep_best, resume) as keeper:
+        with kept_run(
+            run, self, train, watching, save_every, keep, keep_best, keep_every, resume
+        ) as keeper:
             self._run(self._loop(plan, train, watching, keeper))
         return watching.history
 

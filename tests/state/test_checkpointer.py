@@ -62,6 +62,17 @@ def test_kept_are_the_last_the_best_and_every_so_many(tmp_path):
     assert checkpoints.best() == 30
 
 
+def test_the_best_k_are_kept_also_by_a_new_process(tmp_path):
+    options = {"keep": 1, "keep_best": "f1", "mode": "max", "best_count": 2}
+    for update, value in enumerate([0.1, 0.9, 0.3, 0.8, float("nan"), 0.2], 1):
+        mk.training.Checkpointer(tmp_path, **options).save(
+            update, variables(), metrics={"f1": value}
+        )
+    checkpoints = mk.training.Checkpointer(tmp_path, **options)
+    assert updates(checkpoints) == [2, 4, 6]
+    assert checkpoints.best() == 2
+
+
 def test_a_snapshot_does_not_follow_the_variable(tmp_path):
     mine = variables()
     before = values(mine)
@@ -178,7 +189,9 @@ def test_a_crash_at_any_point_of_a_save_leaves_a_good_checkpoint(tmp_path, point
     assert not list(tmp_path.glob(".*"))
 
 
-@pytest.mark.parametrize(("argument", "value"), [("keep", 0), ("keep_every", 0), ("mode", "best")])
+@pytest.mark.parametrize(
+    ("argument", "value"), [("keep", 0), ("keep_every", 0), ("best_count", 0), ("mode", "best")]
+)
 def test_impossible_arguments(tmp_path, argument, value):
     with pytest.raises(ValueError, match=argument):
         mk.training.Checkpointer(tmp_path, **{argument: value})

@@ -13,7 +13,7 @@ from keras import layers, ops
 from loop_subjects import compiled, digits_like
 
 import mlkit as mk
-from mlkit.training._variables import collect
+from mlkit._state.variables import collect
 
 X, Y = digits_like(150)
 REAL = np.ones((150, 1), "float32")

@@ -10,15 +10,16 @@ import tensorflow as tf
 _KERAS = {
     "EarlyStopping": ("wait", "best", "best_epoch", "stopped_epoch", "best_weights"),
     "ReduceLROnPlateau": ("wait", "best", "cooldown_counter"),
-    "ModelCheckpoint": ("best",),
+    "ModelCheckpoint": ("best", "_batches_seen_since_last_saving", "_last_batch_seen"),
 }
 
 
 def _state(callback: Any) -> dict[str, Any]:
     if hasattr(callback, "get_state"):
         return dict(callback.get_state())
-    cls = type(callback)
-    names = _KERAS.get(cls.__name__, ()) if cls.__module__.startswith("keras.") else ()
+    # A class of the user's that is derived from one of Keras' forgets the same.
+    bases = [c for c in type(callback).__mro__ if c.__module__.startswith("keras.")]
+    names = [name for base in bases for name in _KERAS.get(base.__name__, ())]
     return {name: getattr(callback, name) for name in names if hasattr(callback, name)}
 
 
