@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mlkit.plotting._figure import HELD_OUT, TRAINING, new_figure, plain
+from mlkit._core.figure import HELD_OUT, TRAINING, new_figure, plain
 
 
 def _of_numbers(values: Any) -> bool:

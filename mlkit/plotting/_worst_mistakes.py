@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mlkit._core.checks import check_bool, check_integer
-from mlkit.plotting._figure import new_figure
+from mlkit._core.figure import new_figure
 
 
 def _checked(images: Any, y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

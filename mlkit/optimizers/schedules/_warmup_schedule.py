@@ -1,17 +1,16 @@
 """A linear warm-up in front of any learning rate."""
 
-from typing import Any
-
 import keras
 from keras import ops
 
 from mlkit._core.checks import check_integer, check_number
 from mlkit._core.registry import register
 from mlkit._core.types import Config, Tensor
+from mlkit.optimizers.schedules._base_schedule import BaseSchedule, check_rate, loaded, rate_at
 
 
 @register
-class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
+class WarmupSchedule(BaseSchedule):
     """Linear warm-up, and then any schedule or a constant rate.
 
         rate(step) = initial + (target - initial) * step / warmup_steps    step < warmup_steps
@@ -58,8 +57,7 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
         name: str = "WarmupSchedule",
     ) -> None:
         super().__init__()
-        if not isinstance(learning_rate, keras.optimizers.schedules.LearningRateSchedule):
-            check_number("learning_rate", learning_rate, low=0)
+        check_rate("learning_rate", learning_rate)
         check_integer("warmup_steps", warmup_steps, low=0)
         check_number("initial_learning_rate", initial_learning_rate, low=0)
         self.learning_rate = learning_rate
@@ -67,14 +65,9 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
         self.initial_learning_rate = initial_learning_rate
         self.name = name
 
-    def _after(self, step: Tensor) -> Tensor:
-        """The rate `step` updates after the warm-up, in float32."""
-        rate: Any = self.learning_rate
-        return ops.cast(rate(step) if callable(rate) else rate, "float32")
-
     def __call__(self, step: Tensor) -> Tensor:
         step = ops.convert_to_tensor(step)
-        after = self._after(ops.maximum(step - self.warmup_steps, 0))
+        after = rate_at(self.learning_rate, ops.maximum(step - self.warmup_steps, 0))
         if not self.warmup_steps:
             return after
         # During the warm-up `after` is the rate at the schedule's own step 0.
@@ -87,12 +80,9 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
             "learning_rate": keras.saving.serialize_keras_object(self.learning_rate),
             "warmup_steps": self.warmup_steps,
             "initial_learning_rate": self.initial_learning_rate,
-            "name": self.name,
+            **super().get_config(),
         }
 
     @classmethod
     def from_config(cls, config: Config) -> "WarmupSchedule":
-        rate = config["learning_rate"]
-        if isinstance(rate, dict):
-            rate = keras.saving.deserialize_keras_object(rate)
-        return cls(**{**config, "learning_rate": rate})
+        return cls(**{**config, "learning_rate": loaded(config["learning_rate"])})
