@@ -38,6 +38,8 @@ def test_the_wheel_holds_what_the_code_needs(built):
         "mlkit/data/_bundled/digits.npz",
         "mlkit/data/_bundled/NOTICE.txt",
     } <= names
+    notebooks = {file.name for file in (ROOT / "notebooks").glob("*.ipynb")}
+    assert {f"mlkit/_notebooks/{name}" for name in notebooks} <= names
     outside = {name.partition("/")[0] for name in names} - {"mlkit", "_mlkit_start.py"}
     (info,) = outside
     licences = {name for name in names if name.startswith(f"{info}/licenses/")}

@@ -1,6 +1,7 @@
 """Figures of training and of mistakes. Each function returns a matplotlib figure and shows nothing.
 
-matplotlib is optional: `pip install "mlkit-tf[plot]"`.
+`plt.style.use("mlkit.plotting.plain")` gives figures of your own the same look. matplotlib is
+optional: `pip install "mlkit-tf[plot]"`.
 """
 
 from mlkit.plotting._curves import curves as curves
