@@ -1,11 +1,14 @@
 """The frames of a TFRecord file: length, checksum, bytes, checksum."""
 
 import struct
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import tensorflow as tf
+
+FRAME = 16  # bytes of a record beside its data
 
 
 def _table() -> list[int]:
@@ -114,3 +117,17 @@ def walk(path: Path, expected: int) -> list[Damage]:
 def shard_name(name: str, number: int, count: int) -> str:
     """The usual name of a shard: train-00003-of-00008.tfrecord."""
     return f"{name}-{number:05d}-of-{count:05d}.tfrecord"
+
+
+def index_of(shard: Path) -> Path:
+    """The file beside a shard with the offset of each record: 8 bytes, little endian."""
+    return shard.with_suffix(".index")
+
+
+def checksum(path: Path) -> int:
+    """CRC-32 of a file, read in pieces."""
+    value = 0
+    with path.open("rb") as file:
+        while piece := file.read(2**20):
+            value = zlib.crc32(piece, value)
+    return value

@@ -11,11 +11,13 @@ import tensorflow as tf
 from mlkit._core.checks import check_bool, check_integer
 from mlkit.data import _schema
 from mlkit.data._errors import check_on_error, report
-from mlkit.data._frames import read_file, shard_name, walk
+from mlkit.data._frames import FRAME, Damage, checksum, index_of, read_file, shard_name, walk
 from mlkit.data._memory import free_memory
 from mlkit.data._source import Indexed, as_source
+from mlkit.data._stored_records import StoredRecords
 
 _NAME = "records"
+_BATCH = 8192  # records that are parsed at once
 
 
 def write_records(
@@ -69,7 +71,6 @@ def write_records(
         counts = _write(dataset, schema, beside, shards)
         if not sum(counts):
             raise ValueError("`source` is empty: there is no example to write.")
-        schema["records"] = counts
         _write_text(beside / _schema.FILE, _schema.dump(schema))
         _publish(beside, target)
     finally:
@@ -78,30 +79,28 @@ def write_records(
 
 
 def _write(dataset: tf.data.Dataset, schema: dict[str, Any], path: Path, shards: int) -> list[int]:
+    """Write shards and their indices, and note in the schema what they must be."""
     files = [path / shard_name(_NAME, i, shards) for i in range(shards)]
     writers = [tf.io.TFRecordWriter(str(file)) for file in files]
-    counts = [0] * shards
-    for i, element in enumerate(dataset.as_numpy_iterator()):
-        leaves: list[Any] = []
-        _flatten(element, leaves)
-        writers[i % shards].write(_schema.encode(leaves, schema))
-        counts[i % shards] += 1
-    for writer, file in zip(writers, files, strict=True):
-        writer.close()
+    indices = [index_of(file).open("wb") for file in files]
+    counts, sizes = [0] * shards, [0] * shards
+    try:
+        for i, element in enumerate(dataset.as_numpy_iterator()):
+            shard = i % shards
+            data = _schema.encode(_schema.disassemble(schema["structure"], element), schema)
+            writers[shard].write(data)
+            indices[shard].write(sizes[shard].to_bytes(8, "little"))
+            counts[shard] += 1
+            sizes[shard] += FRAME + len(data)
+    finally:
+        for closing in (*writers, *indices):
+            closing.close()
+    for file in files:
         _sync(file)
+        _sync(index_of(file))
+    schema["records"], schema["bytes"] = counts, sizes
+    schema["index"] = [checksum(index_of(file)) for file in files]
     return counts
-
-
-def _flatten(element: Any, leaves: list[Any]) -> None:
-    """Leaves in the order of the schema: that of insertion, where tf.nest sorts the keys."""
-    if isinstance(element, dict):
-        for value in element.values():
-            _flatten(value, leaves)
-    elif isinstance(element, tuple):
-        for value in element:
-            _flatten(value, leaves)
-    else:
-        leaves.append(element)
 
 
 def _sync(path: Path) -> None:
@@ -136,15 +135,18 @@ def read_records(
 ) -> tf.data.Dataset:
     """Read what `mk.data.write_records` wrote, in the order in which it was written.
 
-    Resident: the encoded bytes are kept in memory and verified once, every example can be taken by
-    number, and `mk.data.pipeline` shuffles globally. Not resident: a stream from the files.
+    Every example can be taken by number, so `mk.data.pipeline` shuffles globally, whatever the
+    size. Resident: the records are verified once and kept in memory, pictures encoded. Not
+    resident: nothing is kept but the names of the files; each record is found by the index beside
+    its file, read when it is needed, and verified then.
 
     Args:
         path: directory of records.
         on_error: `"raise"`: damaged records raise, with file and byte. `"skip"`: go on without
-            them, and warn with their number and places. Resident only; of a stream the heads of
-            the records are checked at once, and their bytes when they are read.
-        resident: keep the encoded bytes in memory. None: if they take at most half of what is free.
+            them, and say their number and places: resident as a warning at once, else on the
+            standard error at the end of each pass. Not resident, what is left is a stream: how
+            many examples it has is known only at its end.
+        resident: keep the records in memory. None: if they take at most half of what is free.
 
     Returns:
         A `tf.data.Dataset` of the elements.
@@ -169,7 +171,7 @@ def read_records(
     if resident is None:
         size, free = sum(f.stat().st_size for f in files if f.exists()), free_memory()
         resident = free is not None and size <= 0.5 * free
-    return _resident(files, schema, on_error) if resident else _stream(files, schema, on_error)
+    return _resident(files, schema, on_error) if resident else _stored(files, schema, on_error)
 
 
 def _resident(files: list[Path], schema: dict[str, Any], on_error: str) -> Indexed:
@@ -182,28 +184,23 @@ def _resident(files: list[Path], schema: dict[str, Any], on_error: str) -> Index
     rows = [shard[i] for i in range(max(map(len, shards))) for shard in shards if i < len(shard)]
     if not rows:
         raise ValueError(f"No record in {files[0].parent} can be read.")
-    whole = all(_schema.fixed(f) and "encoding" not in f for f in schema["fields"])
-    source = Indexed(
-        tf.constant(rows),
-        load_row=None if whole else _schema.parser(schema, one=True),
-        load_rows=_schema.parser(schema, one=False) if whole else None,
-        title=f"records of {files[0].parent.name} in memory",
-    )
-    return source
+    title = f"records of {files[0].parent.name} in memory"
+    if not all(_schema.fixed(field) for field in schema["fields"]):
+        return Indexed(tf.constant(rows), load_row=_schema.parser(schema, one=True), title=title)
+    # Parsed once, in batches: what is left to do for each example are its pictures.
+    parse = tf.function(_schema.parser(schema, one=False), autograph=False)
+    parts = [parse(tf.constant(rows[i : i + _BATCH])) for i in range(0, len(rows), _BATCH)]
+    columns = tf.nest.map_structure(lambda *values: tf.concat(values, axis=0), *parts)
+    return Indexed(columns, load_row=_schema.pictures(schema), title=title)
 
 
-def _stream(files: list[Path], schema: dict[str, Any], on_error: str) -> tf.data.Dataset:
-    if on_error == "skip":
-        raise ValueError(
-            'on_error="skip" needs the records in memory, where each is verified once: pass '
-            "resident=True. A stream cannot count what it leaves out before it has ended."
-        )
-    counts = schema["records"]
-    damages = [d for file, n in zip(files, counts, strict=True) for d in walk(file, n)]
-    report(damages, len(files), "files", on_error)
-    names = [str(file) for file in files]
-    dataset = tf.data.Dataset.from_tensor_slices(names).interleave(
-        tf.data.TFRecordDataset, cycle_length=len(names), block_length=1
-    )
-    dataset = dataset.apply(tf.data.experimental.assert_cardinality(sum(counts)))
-    return dataset.map(_schema.parser(schema, one=True), tf.data.AUTOTUNE, deterministic=True)
+def _stored(files: list[Path], schema: dict[str, Any], on_error: str) -> tf.data.Dataset:
+    damages = []
+    for i, file in enumerate(files):
+        if not file.exists() or file.stat().st_size != schema["bytes"][i]:
+            damages += walk(file, schema["records"][i])
+        if not index_of(file).exists() or checksum(index_of(file)) != schema["index"][i]:
+            damages.append(Damage(str(index_of(file)), 0, "the index is damaged"))
+    report(damages, len(files), "files", "raise")
+    stored = StoredRecords(files, schema)
+    return stored.without_damage() if on_error == "skip" else stored

@@ -89,12 +89,21 @@ def _unseeded(graph: Any) -> Iterator[tuple[str, str]]:
 def _findings(dataset: tf.data.Dataset, graph: Any) -> Iterator[tuple[str, str]]:
     """(what, instead) of everything that does not survive a restart."""
     options = dataset.options()
-    inner = [node for function in graph.library.function for node in function.node_def]
+    functions = [function.node_def for function in graph.library.function]
+    inner = [node for function in functions for node in function]
+    # A data set that is read to its end within one call has no position to save.
+    within = [
+        node
+        for function in functions
+        if all(node.op != "DatasetToSingleElement" for node in function)
+        for node in function
+    ]
     if options.deterministic is False:
         yield "`options.deterministic = False`", "`deterministic = True`"
     for node in [*graph.node, *inner]:
         if node.attr["deterministic"].s == b"false":
             yield "`deterministic=False`", "`deterministic=True`, the default"
+    for node in [*graph.node, *within]:
         if options.experimental_symbolic_checkpoint and node.op in _NOT_SYMBOLIC:
             yield f"{node.op} after a pipeline of `mk.data`", _NOT_SYMBOLIC[node.op]
     for node in inner:

@@ -11,7 +11,7 @@ from mlkit._core.types import Tensor
 from mlkit.data._frames import masked_crc
 
 FILE = "schema.json"
-_VERSION = 1
+_VERSION = 2
 # `decode_raw` knows no unsigned types of more than 16 bits.
 _SIGNED = {"uint32": tf.int32, "uint64": tf.int64}
 
@@ -40,6 +40,14 @@ def assemble(shape: Any, leaves: list[Any]) -> Any:
     if "dict" in shape:
         return {key: assemble(value, leaves) for key, value in shape["dict"].items()}
     return tuple(assemble(value, leaves) for value in shape["tuple"])
+
+
+def disassemble(shape: Any, element: Any) -> list[Any]:
+    """The leaves of an element in the order of `skeleton`, where tf.nest sorts the keys."""
+    if isinstance(shape, int):
+        return [element]
+    inner = shape["dict"].items() if "dict" in shape else enumerate(shape["tuple"])
+    return [leaf for key, part in inner for leaf in disassemble(part, element[key])]
 
 
 def describe(spec: Any, encode: dict[str, str]) -> dict[str, Any]:
@@ -116,7 +124,10 @@ def fixed(field: dict[str, Any]) -> bool:
 
 
 def parser(schema: dict[str, Any], one: bool) -> Any:
-    """A function from serialised bytes to elements: of one example, or of a batch."""
+    """A function from serialised bytes to elements: of one example, or of a batch.
+
+    In a batch all shapes must be fixed, and pictures stay encoded: `pictures` decodes them.
+    """
     features: dict[str, Any] = {}
     for field in schema["fields"]:
         name = field["name"]
@@ -150,12 +161,9 @@ def _decode(field: dict[str, Any], parsed: dict[str, Any], one: bool) -> Tensor:
     if isinstance(value, tf.SparseTensor):
         value = value.values
     if field.get("encoding") == "png":
-
-        def decode(data: Tensor) -> Tensor:
-            return tf.io.decode_png(data, dtype=dtype)
-
-        spec = tf.TensorSpec(field["shape"], dtype)
-        value = decode(value) if one else tf.map_fn(decode, value, fn_output_signature=spec)
+        if not one:
+            return value
+        value = tf.io.decode_png(value, dtype=dtype)
     elif dtype != tf.string:
         value = tf.io.decode_raw(value, _SIGNED.get(field["dtype"], dtype))
         if field["dtype"] in _SIGNED:
@@ -167,3 +175,23 @@ def _decode(field: dict[str, Any], parsed: dict[str, Any], one: bool) -> Tensor:
     value = tf.reshape(value, shape)
     value.set_shape(field["shape"])
     return value
+
+
+def pictures(schema: dict[str, Any]) -> Any:
+    """A function from a parsed row with encoded pictures to its element; None: there are none."""
+    fields = schema["fields"]
+    if not any("encoding" in field for field in fields):
+        return None
+
+    def decode(*row: Any) -> Any:
+        structure = schema["structure"]
+        given = row if isinstance(structure, dict) and "tuple" in structure else row[0]
+        leaves = [
+            tf.reshape(tf.io.decode_png(leaf, dtype=tf.as_dtype(field["dtype"])), field["shape"])
+            if "encoding" in field
+            else leaf
+            for field, leaf in zip(fields, disassemble(structure, given), strict=True)
+        ]
+        return assemble(structure, leaves)
+
+    return decode

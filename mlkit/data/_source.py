@@ -29,7 +29,8 @@ class Indexed(tf.data.Dataset):
 
     Args:
         rows: structure of tensors (dense or ragged) with one first dimension: the data, or what
-            names it, such as paths and labels.
+            names it, such as paths and labels. Or `range(n)`: row i is the number i, and nothing
+            is stored.
         load_row: function from one row to one element, in TensorFlow operations, or None. A row
             that is a tuple arrives as several arguments, as in `Dataset.map`.
         load_rows: the same for many rows at once, if that is faster, or None.
@@ -38,7 +39,7 @@ class Indexed(tf.data.Dataset):
     Example:
         >>> import tensorflow as tf
         >>> import mlkit as mk
-        >>> squares = mk.data.Indexed(tf.range(5), load_row=lambda i: i * i)
+        >>> squares = mk.data.Indexed(range(5), load_row=lambda i: i * i)
         >>> [int(i) for i in squares], int(squares.element_at(3))
         ([0, 1, 4, 9, 16], 9)
     """
@@ -52,14 +53,22 @@ class Indexed(tf.data.Dataset):
     ) -> None:
         self.rows, self.load_row, self.load_rows, self.title = rows, load_row, load_rows, title
         self.classes: list[str] = []  # names of the labels, where a folder gave them
-        self.size = int(first_dimension(rows))
-        dataset = tf.data.Dataset.range(self.size).map(self.element_at, tf.data.AUTOTUNE)
-        self._dataset = small_checkpoints(dataset)
+        if isinstance(rows, range):
+            _check_range(rows)
+        self.size = len(rows) if isinstance(rows, range) else int(first_dimension(rows))
+        self._dataset = small_checkpoints(self._in_order())
         super().__init__(tf.data.experimental.to_variant(self._dataset))
+
+    def _in_order(self) -> tf.data.Dataset:
+        """The elements, one after the other."""
+        return tf.data.Dataset.range(self.size).map(self.element_at, tf.data.AUTOTUNE)
 
     def element_at(self, index: Tensor) -> Any:
         """The element at a scalar index."""
-        row = tf.nest.map_structure(lambda t: t[index], self.rows)
+        if isinstance(self.rows, range):
+            row = tf.cast(index, tf.int64)
+        else:
+            row = tf.nest.map_structure(lambda t: t[index], self.rows)
         if self.load_row is not None:
             return call(self.load_row, row)
         if self.load_rows is not None:
@@ -69,7 +78,30 @@ class Indexed(tf.data.Dataset):
 
     def take_rows(self, index: Tensor) -> Any:
         """The rows at a vector of indices, as a structure of batches."""
+        if isinstance(self.rows, range):
+            return tf.cast(index, tf.int64)
         return tf.nest.map_structure(lambda t: tf.gather(t, index), self.rows)
+
+    def load_batch(self, rows: Any) -> Any:
+        """The elements of some rows, both as structures of batches."""
+        if self.load_rows is not None:
+            return call(self.load_rows, rows)
+        if self.load_row is None:
+            return rows
+        first = tf.nest.flatten(rows)[0]
+        if first.shape[0] is None:
+            row_of = self.load_row
+            return tf.map_fn(
+                lambda row: call(row_of, row), rows, fn_output_signature=self.element_spec
+            )
+        # One after the other in one graph: for small pictures a call of `Dataset.map` for each, or
+        # a turn of a `tf.while_loop`, takes longer than decoding.
+        one = tf.function(self.load_row)
+        parts = [_unstacked(leaf) for leaf in tf.nest.flatten(rows)]
+        loaded = [
+            call(one, tf.nest.pack_sequence_as(rows, list(row))) for row in zip(*parts, strict=True)
+        ]
+        return tf.nest.map_structure(lambda *values: tf.stack(values), *loaded)
 
     def select(self, index: Any) -> "Indexed":
         """The source that consists of these rows, in this order."""
@@ -82,6 +114,11 @@ class Indexed(tf.data.Dataset):
         """Whether the rows are the elements themselves."""
         return self.load_row is None and self.load_rows is None
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that the rows take."""
+        return 0 if isinstance(self.rows, range) else bytes_of(self.rows)
+
     def _inputs(self) -> list[tf.data.Dataset]:
         # The hook through which tf.data asks every data set for what it is made of.
         return [self._dataset]
@@ -91,9 +128,20 @@ class Indexed(tf.data.Dataset):
         return self._dataset.element_spec
 
     def __repr__(self) -> str:
-        return f"{self.size} {self.title}, {human(bytes_of(self.rows))}: {self.element_spec}"
+        return f"{self.size} {self.title}, {human(self.nbytes)}: {self.element_spec}"
 
     __str__ = __repr__
+
+
+def _check_range(rows: range) -> None:
+    if rows.start or rows.step != 1:
+        raise ValueError(f"`rows` must be a range from 0 in steps of 1. Received: rows={rows}")
+
+
+def _unstacked(leaf: Any) -> list[Any]:
+    if isinstance(leaf, tf.RaggedTensor):
+        return [leaf[i] for i in range(leaf.shape[0])]
+    return tf.unstack(leaf)
 
 
 def small_checkpoints(dataset: tf.data.Dataset) -> tf.data.Dataset:

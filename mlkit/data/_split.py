@@ -1,6 +1,6 @@
 """Splits in which no example, no duplicate and no group is in two parts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from mlkit.data._shuffle import epoch_order
 from mlkit.data._source import Indexed, as_source, as_tensor, call
 
 _WORD = 2.0**64
+_BATCH = 256  # examples that are read at once where they are not in memory
 _INDEX_STREAM = 0x5317  # an order of its own, not that of an epoch of training
 
 
@@ -154,7 +155,9 @@ def _place(keys: Any, edges: np.ndarray, seed: int) -> np.ndarray:
 
 def _by_hash(source: Indexed, key: Any, edges: np.ndarray, seed: int) -> np.ndarray:
     if key is None:
-        return _place(source.rows, edges, seed)
+        # Of the content, never of what names it: the same wherever the examples lie.
+        parts = [_place(rows, edges, seed) for rows in _contents(source)]
+        return np.concatenate(parts)
     values = _column(source, key, "key")
     unique, counts = np.unique(values, return_counts=True)
     if len(unique) < len(values):
@@ -166,6 +169,23 @@ def _by_hash(source: Indexed, key: Any, edges: np.ndarray, seed: int) -> np.ndar
     return _place(as_tensor(values), edges, seed)
 
 
+def _contents(source: Indexed) -> Iterator[Any]:
+    """The elements in batches."""
+    if source.resident:
+        yield source.rows
+    else:
+        specs = tf.nest.flatten(source.element_spec)
+        whole = all(isinstance(s, tf.TensorSpec) and s.shape.is_fully_defined() for s in specs)
+        yield from source.batch(_BATCH) if whole else source.ragged_batch(_BATCH)
+
+
+def _holds(rows: Any, named: Any) -> bool:
+    """Whether rows have a component of this name or position, so that nothing must be loaded."""
+    if isinstance(rows, dict):
+        return named in rows
+    return isinstance(rows, tuple) and isinstance(named, int) and -len(rows) <= named < len(rows)
+
+
 def _column(source: Indexed, named: Any, argument: str) -> np.ndarray:
     """A value for each example from a name, a position, an array or a function."""
     rows = source.rows
@@ -173,9 +193,13 @@ def _column(source: Indexed, named: Any, argument: str) -> np.ndarray:
         values = np.asarray([np.asarray(call(named, row)) for row in source])
     elif isinstance(named, str) or (isinstance(named, int) and not isinstance(named, bool)):
         try:
-            values = np.asarray(rows[named])
+            if _holds(rows, named):
+                values = np.asarray(rows[named])
+            else:
+                values = np.asarray([np.asarray(element[named]) for element in source])
         except (KeyError, IndexError, TypeError):
-            known = list(rows) if isinstance(rows, dict) else "positions of a tuple"
+            spec = source.element_spec
+            known = list(spec) if isinstance(spec, dict) else "positions of a tuple"
             raise ValueError(
                 f"`{argument}` names {named!r}, which is not among the components of the "
                 f"elements: {known}."

@@ -114,13 +114,17 @@ def test_damage(tmp_path, how):
     place = {"cut between": 2 * step, "gone": 0, "head": step + 5}.get(how, step)
     with pytest.raises(ValueError, match=rf"{file.name}, byte {place}: "):
         mk.data.read_records(path)
-    if how != "flip":
+    if how in ("flip", "length"):  # the file has its size: found when the record is read
+        stored = mk.data.read_records(path, resident=False)
+        named = rf"{file.name}, byte {step}: a damaged record"
+        with pytest.raises(tf.errors.InvalidArgumentError, match=named):
+            list(stored)
+        with pytest.raises(tf.errors.InvalidArgumentError, match=named):
+            list(mk.data.pipeline(stored, 4, epochs=1, cache=False))
+    else:
         place = step if how == "head" else place
         with pytest.raises(ValueError, match=rf"{file.name}, byte {place}: "):
             mk.data.read_records(path, resident=False)
-    else:
-        with pytest.raises(tf.errors.DataLossError, match="corrupted record"):
-            list(mk.data.read_records(path, resident=False))
     with pytest.warns(UserWarning, match=rf"Skipped 1 of 10[\s\S]*{file.name}"):
         kept = list(mk.data.read_records(path, on_error="skip"))
     assert len(kept) == 10 - LOST[how]
@@ -143,7 +147,88 @@ def test_bad_arguments(tmp_path):
     (path / "schema.json").write_text("{")
     with pytest.raises(ValueError, match="is damaged"):
         mk.data.read_records(path)
-    with pytest.raises(ValueError, match="needs the records in memory"):
-        mk.data.read_records(write(tmp_path / "b")[0], on_error="skip", resident=False)
     with pytest.raises(ValueError, match="`on_error` must be one of"):
         mk.data.read_records(path, on_error="ignore")
+
+
+@pytest.mark.parametrize(("n", "shards"), [(10, 3), (2, 8), (101, 4)])
+def test_records_on_disk_are_read_by_number(tmp_path, n, shards):
+    path, data = write(tmp_path, n, shards)
+    stored = mk.data.read_records(path, resident=False)
+    assert int(stored.cardinality()) == stored.size == n
+    assert stored.nbytes == 0
+    np.testing.assert_array_equal([e["y"] for e in stored], data["y"])
+    assert int(stored.element_at(tf.constant(1))["y"]) == 1
+    held = mk.data.read_records(path, resident=True)
+    for one, two in zip(
+        mk.data.pipeline(stored, 4, seed=3, epochs=2, cache=False),
+        mk.data.pipeline(held, 4, seed=3, epochs=2, cache=False),
+        strict=True,
+    ):
+        same(one, two)
+
+
+def test_parts_of_a_split_do_not_depend_on_where_records_lie(tmp_path):
+    path = tmp_path / "set"
+    images = np.random.default_rng(0).integers(0, 256, (40, 4, 4, 3), dtype=np.uint8)
+    labels = np.arange(40) % 2
+    mk.data.write_records({"x": images, "y": labels}, path, encode={"x": "png"})
+    wanted = mk.data.split({"x": images, "y": labels}, (0.5, 0.5), by="hash")
+    for resident in (True, False):
+        source = mk.data.read_records(path, resident=resident)
+        parts = mk.data.split(source, (0.5, 0.5), by="hash")
+        for part, want in zip(parts, wanted, strict=True):
+            np.testing.assert_array_equal(np.stack([e["x"] for e in part]), want["x"])
+        train, _ = mk.data.split(source, (0.75, 0.25), stratify="y")
+        assert sorted(int(e["y"]) for e in train) == [0] * 15 + [1] * 15
+
+
+def flip_bits(path, shard, places):
+    file = sorted(path.glob("*.tfrecord"))[shard]
+    data = bytearray(file.read_bytes())
+    offsets = np.frombuffer(file.with_suffix(".index").read_bytes(), "<i8")
+    for place in places:
+        data[offsets[place] + 20] ^= 1
+    file.write_bytes(data)
+    return file, offsets
+
+
+def test_damage_on_disk_is_skipped_counted_and_told_at_the_end(tmp_path, capfd):
+    path, _ = write(tmp_path, 100, 3)
+    file, offsets = flip_bits(path, 0, [3, 20])
+    stream = mk.data.read_records(path, resident=False, on_error="skip")
+    mk.data.check_resumable(stream)
+    capfd.readouterr()
+    for _ in range(2):  # once for each pass
+        assert [int(e["y"]) for e in stream] == [i for i in range(100) if i not in (9, 60)]
+        told = capfd.readouterr().err
+        assert told.count("Skipped 2 of 100 records:") == 1
+        assert f"{file}, byte {offsets[3]}: a damaged record" in told
+        assert f"byte {offsets[20]}" in told
+    iterator = iter(stream)
+    for _ in range(50):
+        next(iterator)
+    saved = tf.train.Checkpoint(iterator=iterator).write(str(tmp_path / "at 50"))
+    again = iter(stream)
+    tf.train.Checkpoint(iterator=again).read(saved)
+    assert [int(e["y"]) for e in again] == [i for i in range(51, 100) if i != 60]
+    assert "Skipped 2 of 100 records:" in capfd.readouterr().err
+    flip_bits(path, 1, range(8))
+    list(stream)
+    told = capfd.readouterr().err
+    assert "Skipped 10 of 100 records:" in told
+    assert "- and 5 more" in told
+    assert told.count("byte") == 5
+
+
+def test_an_index_that_is_damaged_or_gone(tmp_path):
+    path, _ = write(tmp_path, 10, 2)
+    file = path / "records-00001-of-00002.index"
+    good = file.read_bytes()
+    file.write_bytes(good[:-1] + b"\x07")
+    with pytest.raises(ValueError, match=r"records-00001-of-00002\.index, .* index is damaged"):
+        mk.data.read_records(path, resident=False)
+    file.unlink()
+    with pytest.raises(ValueError, match="index is damaged"):
+        mk.data.read_records(path, resident=False)
+    assert len(list(mk.data.read_records(path, resident=True))) == 10
