@@ -9,8 +9,8 @@ from mlkit.training._arrays import Arrays
 from mlkit.training._programs import Job, Logs, traced
 
 
-def cut(data: Any, start: Any, size: int) -> Any:
-    """`size` examples from `start` on. The size is static: XLA needs it so."""
+def cut(data: Any, start: Any, size: Any) -> Any:
+    """`size` examples from `start` on. With a Python number the shape is static: XLA needs it."""
 
     def one(t: Any) -> Any:
         begin = tf.concat([[start], tf.zeros([t.shape.rank - 1], tf.int32)], 0)
@@ -31,13 +31,15 @@ class ArrayProgram:
         arrays: the data; others of the same shapes may take their place later.
         name: one of `NAMES`.
         xla: whether XLA compiles the step, and with `epoch` the loop around it.
+
+    `whole`, to be set before a run, says that epochs go on in one call each: nobody looks within.
     """
 
     def __init__(self, job: Job, arrays: Arrays, name: str, xla: bool) -> None:
         self.job, self.data, self.name, self.xla = job, arrays, name, xla
-        # Whether the first block was an epoch: then epochs go on in one call each, else in blocks,
-        # and a run that never needs the other form does not trace it.
-        self.in_one_call: bool | None = None
+        self.whole = True
+        # The last batch of an epoch has the trace of the others, but for XLA, which wants a shape.
+        self._one_trace = bool(arrays.remainder) and not xla
         self._epoch: Any = None
         self._source_of_epoch: Any = None
         function = tf.function
@@ -60,9 +62,7 @@ class ArrayProgram:
             What `finish` makes of the last step, and the number of steps that were run.
         """
         key = tf.constant([self.data.seed, epoch], tf.int64)
-        if self.in_one_call is None:
-            self.in_one_call = self.name == "epoch" and start == 0 and stop == self.data.steps
-        if self.in_one_call and start == 0 and stop == self.data.steps:
+        if self.name == "epoch" and self.whole and start == 0 and stop == self.data.steps:
             self._forget()
             return self._count(self._whole(self.data.tensors, key), start, stop)
         if self.name in ("epoch", "fused"):
@@ -72,6 +72,14 @@ class ArrayProgram:
             )
         return self._one_by_one(self._source(epoch, key), start, stop)
 
+    def concrete(self) -> Any:
+        """The graph that blocks of this program run, traced if it was not yet."""
+        tensors, key = self.data.tensors, tf.zeros([2], tf.int64)
+        if self.name == "epoch" and self.whole:
+            return self._whole.get_concrete_function(tensors, key)
+        source = tensors if self.name == "epoch" else (tensors, self._order(key))
+        return self._block.get_concrete_function(source, tf.constant(0), tf.constant(1))
+
     def _count(self, outcome: tuple[Any, Logs], start: int, stop: int) -> tuple[Logs, int]:
         reached, logs = outcome
         return logs, stop - start if self.job.proceed is None else int(reached) - start
@@ -79,7 +87,7 @@ class ArrayProgram:
     def _one_by_one(self, source: Any, start: int, stop: int) -> tuple[Logs, int]:
         logs: Logs = {}
         for i in range(start, stop):
-            ragged = i >= self.data.full
+            ragged = i >= self.data.full and not self._one_trace
             go_on, logs = self._single(source, tf.constant(i), ragged)
             if self.job.proceed is not None and not bool(go_on):
                 return logs, i + 1 - start
@@ -93,34 +101,38 @@ class ArrayProgram:
         mark = (epoch, id(self.data))
         if self._epoch != mark:
             self._forget()  # or two copies would be alive for a moment
-            order = self._order(key)
             tensors = self.data.tensors
             pregather = self.name == "epoch"
-            self._source_of_epoch = self._ordered(tensors, order) if pregather else (tensors, order)
+            self._source_of_epoch = (
+                self._ordered(tensors, key) if pregather else (tensors, self._order(key))
+            )
             self._epoch = mark
         return self._source_of_epoch
 
-    def _gather(self, tensors: Any, order: Any) -> Any:
-        return pick(tensors, order) if self.data.shuffle else tensors
+    def _gather(self, tensors: Any, key: Any) -> Any:
+        return pick(tensors, self.data.order(key)) if self.data.shuffle else tensors
 
     def _batch(self, source: Any, index: Any, size: int) -> Any:
         start = index * self.data.batch_size
+        length: Any = tf.minimum(size, self.data.size - start) if self._one_trace else size
         if self.name == "epoch":
-            return cut(source, start, size)
+            return cut(source, start, length)
         tensors, order = source
         if not self.data.shuffle:
-            return cut(tensors, start, size)
-        return pick(tensors, tf.ensure_shape(order[start : start + size], [size]))
+            return cut(tensors, start, length)
+        indices = order[start : start + length]
+        return pick(tensors, indices if self._one_trace else tf.ensure_shape(indices, [size]))
 
     def _loop_body(self, source: Any, start: Any, stop: Any) -> tuple[Any, Logs]:
-        """The steps [start, min(stop, full)), all of the full batch size."""
+        """The steps [start, stop), as far as they have one trace."""
         size = self.data.batch_size
+        axis = None if self._one_trace else size
         tensors = source if self.name == "epoch" else source[0]
         spec = keras.tree.map_structure(
-            lambda t: tf.TensorSpec([size, *t.shape[1:]], t.dtype), tensors
+            lambda t: tf.TensorSpec([axis, *t.shape[1:]], t.dtype), tensors
         )
         step, zeros = traced(self._looped_step, spec)
-        limit = tf.minimum(stop, self.data.full)
+        limit = stop if self._one_trace else tf.minimum(stop, self.data.full)
 
         def body(i: Any, go_on: Any, logs: Logs) -> tuple[Any, Any, Logs]:
             logs = step(self._batch(source, i, size))
@@ -143,7 +155,7 @@ class ArrayProgram:
             return tf.constant(data.full + 1), self._step(batch)
 
         i, logs = self._loop(source, start, stop)
-        if data.remainder:
+        if data.remainder and not self._one_trace:
             due = tf.logical_and(stop > data.full, tf.equal(i, data.full))
             if self.job.proceed is not None:
                 due = tf.logical_and(due, tf.logical_or(tf.equal(i, start), self.job.keep_on()))
@@ -151,7 +163,7 @@ class ArrayProgram:
         return i, self.job.finish(logs)
 
     def _run_whole(self, tensors: Any, key: Any) -> tuple[Any, Logs]:
-        ordered = self._gather(tensors, self.data.order(key)) if self.data.shuffle else tensors
+        ordered = self._gather(tensors, key)
         return self._run_block(ordered, tf.constant(0), tf.constant(self.data.steps))
 
     def _run_single(self, source: Any, index: Any, ragged: bool) -> tuple[Any, Logs]:

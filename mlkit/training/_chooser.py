@@ -3,7 +3,6 @@
 import time
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from mlkit._state.variables import Snapshot
@@ -15,6 +14,8 @@ from mlkit.training._sources import Source
 
 # A job of fewer updates is over before a measurement pays.
 SHORT = 100
+# Measuring runs an epoch or two where epochs go on in one call each: fewer are too few for that.
+MANY_EPOCHS = 50
 # Part of the job's time that measuring the plain program may take, and its bounds in seconds.
 SHARE, LEAST, MOST = 0.01, 0.02, 0.5
 
@@ -27,13 +28,21 @@ class Chooser:
         data: what the job trains on.
         updates: how many updates the job has; None where only the data know.
         variables: all that a step changes, to be put back after measuring.
+        watch: whether a block ends with the first loss that is not finite.
+        whole: whether the epochs of this job can go on in one call each.
     """
 
     def __init__(
-        self, engine: Engine, data: Source, updates: int | None, variables: list[Any]
+        self,
+        engine: Engine,
+        data: Source,
+        updates: int | None,
+        variables: list[Any],
+        watch: bool = False,
+        whole: bool = False,
     ) -> None:
         self.engine, self.data, self.variables = engine, data, variables
-        self.updates = updates
+        self.updates, self.watch, self.whole = updates, watch, whole
         resident = isinstance(data, Arrays)
         self.plain = Choice("epoch" if resident else "fused", False, "the plain program")
 
@@ -50,6 +59,7 @@ class Chooser:
                 if self.updates
                 else "the length of the job is not known"
             )
+        self.whole = self.whole and self.updates >= MANY_EPOCHS * (self.data.steps or self.updates)
         counts = self._operations()
         key = _auto.job_key(counts, self.data.signature(), self.updates)
         known = _auto.remembered(key)
@@ -71,14 +81,13 @@ class Chooser:
         return Choice(self.plain.name, False, reason, seconds)
 
     def _operations(self) -> dict[str, int]:
-        batch = (
-            self.data.head(self.data.batch_size)
-            if isinstance(self.data, Arrays)
-            else (self.data.first_batch())
-        )
-        spec = keras.tree.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), batch)
-        step = tf.function(self.engine.steps["train"])
-        return _auto.operations(step.get_concrete_function(spec))
+        """The operations of the plain program, which is traced here and kept for the job."""
+        program = self._program(self.plain)
+        key = ("operations", self.watch, self.data.signature())
+        return self.engine.kept(key, lambda: _auto.operations(program.concrete()))
+
+    def _program(self, choice: Choice) -> Any:
+        return self.engine.program("train", self.data, choice, self.watch, self.whole)
 
     def _measured(self, counts: dict[str, int]) -> Choice:
         reason = _auto.obstacle(counts)
@@ -103,11 +112,13 @@ class Chooser:
 
     def _time(self, choice: Choice) -> tuple[float, float]:
         """Seconds a step, and of the first call, which traces and compiles."""
-        program = self.engine.program("train", self.data, choice)
+        program = self._program(choice)
+        if self.whole:
+            return self._time_epochs(program)
         start = time.perf_counter()
         self._run(program, 0, 1)
         first = time.perf_counter() - start
-        limit = min(self.data.steps or 1, self.updates or 1)
+        limit = min(self.data.steps or self.updates or 1, self.updates or 1)
         # The second call is the first without tracing: it tells how long to measure.
         begin = time.perf_counter()
         self._run(program, 1, 2)
@@ -116,19 +127,23 @@ class Chooser:
         pace, _ = _auto.time_steps(lambda a, b: self._run(program, a, b), limit, budget)
         return pace, first
 
+    def _time_epochs(self, program: Any) -> tuple[float, float]:
+        """As `_time`, where an epoch is one call: the first compiles, the second tells."""
+        seconds = []
+        for _ in range(2):
+            start = time.perf_counter()
+            self._run(program, 0, self.data.steps or 1)
+            seconds.append(time.perf_counter() - start)
+        return seconds[1] / (self.data.steps or 1), seconds[0]
+
     def _run(self, program: Any, start: int, stop: int) -> None:
+        """Run some steps and wait; of a stream, which cannot be put back, on its first batch."""
         if isinstance(self.data, Arrays):
             logs, _ = program.run(0, start, min(stop, self.data.steps))
-            for value in logs.values():
-                value.numpy()
-            return
-        self._run_on_one_batch(program, stop - start)
-
-    def _run_on_one_batch(self, program: Any, count: int) -> None:
-        """A stream cannot be put back: its first batch stands for all."""
-        batch = self.data.first_batch()  # type: ignore[union-attr]
-        for _ in range(count):
-            program.time_one(batch)
+        else:
+            logs, _ = program.rehearse(start, stop)
+        for value in logs.values():
+            value.numpy()
 
 
 def _micro(seconds: float) -> str:

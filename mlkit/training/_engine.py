@@ -55,7 +55,9 @@ class Engine:
         trainable = tuple(id(v) for v in self.model.trainable_variables)
         return trainable, id(self.model.optimizer), tuple(id(m) for m in self.model.metrics)
 
-    def program(self, kind: str, data: Source, choice: Choice, watch: bool = False) -> Any:
+    def program(
+        self, kind: str, data: Source, choice: Choice, watch: bool = False, whole: bool = True
+    ) -> Any:
         """The program that runs a kind of step over some data.
 
         Args:
@@ -63,6 +65,7 @@ class Engine:
             data: the data.
             choice: the program.
             watch: whether a block ends with the first loss that is not finite.
+            whole: whether epochs over arrays go on in one call each.
         """
         name, xla = choice.name, choice.xla
         cls: Any = ArrayProgram if isinstance(data, Arrays) else StreamProgram
@@ -70,7 +73,7 @@ class Engine:
             (kind, name, xla, watch, data.signature()),
             lambda: cls(self._job(kind, watch), data, name, xla),
         )
-        program.data = data
+        program.data, program.whole = data, whole
         return program
 
     def asked_for(self, data: Source) -> Choice | None:

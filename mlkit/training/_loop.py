@@ -13,8 +13,8 @@ from mlkit.training._private import resumed_epoch
 
 # A block is at most this long, so that a signal, a time limit and the progress line are heard.
 BLOCK_SECONDS = 1.0
-# While nobody knows how long a step takes, a short epoch is run whole, of another the start.
-FIRST_BLOCK_WHOLE, FIRST_BLOCK = 200, 32
+# While nobody knows how long a step takes, the first block has this many.
+FIRST_BLOCK = 32
 _POSITION = ("epoch", "step", "update")
 
 
@@ -162,7 +162,7 @@ class Loop:
             due.append((self.update // every + 1) * every)
         stops = [step + d - self.update for d in due if d is not None]
         if self.seconds_a_step is None:
-            if self.plan.steps is None or self.plan.steps > FIRST_BLOCK_WHOLE:
+            if not self.plan.in_one_call:
                 stops.append(step + FIRST_BLOCK)
         else:
             stops.append(step + max(1, int(BLOCK_SECONDS / max(self.seconds_a_step, 1e-9))))

@@ -4,6 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+# Epochs of so many steps at most may go on in one call each before anybody knows how long one is.
+SHORT_EPOCH = 200
+
 
 @dataclass
 class Plan:
@@ -16,6 +19,7 @@ class Plan:
         validate: runs a validation and returns its logs, or None.
         validate_epochs: whether to validate after an epoch (its number from 1).
         validate_every: updates between validations, in the place of those after epochs; or None.
+        in_one_call: whether epochs are short and nobody looks within them.
     """
 
     epochs: int
@@ -24,3 +28,4 @@ class Plan:
     validate: Callable[[], dict[str, Any]] | None
     validate_epochs: Callable[[int], bool]
     validate_every: int | None = None
+    in_one_call: bool = False

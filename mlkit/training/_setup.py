@@ -7,7 +7,10 @@ from typing import Any
 import keras
 
 from mlkit._core.checks import check_integer
+from mlkit.training._callbacks import Watchers
 from mlkit.training._history import History
+from mlkit.training._keeper import Keeper
+from mlkit.training._plan import SHORT_EPOCH, Plan
 from mlkit.training._progress import Progress
 from mlkit.training._sources import Source
 
@@ -49,6 +52,18 @@ def gather_callbacks(
     whole.set_model(model)
     model.history = history
     return Watching(whole, history, progress)
+
+
+def nobody_looks_within(plan: Plan, watching: Watching, keeper: Keeper | None) -> bool:
+    """Whether epochs are short, and no callback, save, validation or progress line cuts them."""
+    return (
+        plan.steps is not None
+        and plan.steps <= SHORT_EPOCH
+        and plan.validate_every is None
+        and (keeper is None or keeper.save_every is None)
+        and not (watching.progress is not None and watching.progress.live)
+        and Watchers(watching.list.callbacks).next_update(0) is None
+    )
 
 
 def epochs_to_validate(freq: int | Sequence[int]) -> Callable[[int], bool]:

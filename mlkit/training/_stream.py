@@ -137,6 +137,7 @@ class Stream:
         source = with_end_marker(dataset) if self.marked else dataset
         self._source = source if steps is not None else source.repeat()
         self._iterator: Any = None
+        self._rehearsal: Any = None
         self._sample = sample
 
     def signature(self) -> Any:
@@ -161,6 +162,22 @@ class Stream:
         if self._sample is None:
             raise ValueError("The dataset is empty: it yields no batch.")
         return keras.tree.map_structure(tf.convert_to_tensor, self._sample)
+
+    @property
+    def rehearsal(self) -> Any:
+        """An iterator over the first batch, again and again, of the same type as `iterator`."""
+        if self._rehearsal is None:
+            batch = self.first_batch()
+            once = tf.data.Dataset.from_tensors((batch, True) if self.marked else batch)
+            specs = self._source.element_spec
+
+            def relax(*element: Any) -> Any:
+                return tf.nest.map_structure(
+                    lambda s, t: tf.compat.v1.placeholder_with_default(t, s.shape), specs, element
+                )
+
+            self._rehearsal = iter(once.repeat().map(relax))
+        return self._rehearsal
 
     def head(self, count: int) -> Any:
         """The first examples of a first batch, for building and checking."""

@@ -36,9 +36,7 @@ class StreamProgram:
             What `finish` makes of the last step, and the number of steps that were run.
         """
         if self.name == "fused":
-            limit = tf.constant(2**30 if stop is None else stop)
-            reached, logs = self._block(self.data.iterator, tf.constant(start), limit)
-            return logs, int(reached) - start
+            return self._fused(self.data.iterator, start, 2**30 if stop is None else stop)
         logs: Logs = {}
         i = start
         while stop is None or i < stop:
@@ -53,9 +51,19 @@ class StreamProgram:
                 break
         return logs, i - start
 
-    def time_one(self, batch: Any) -> None:
-        """Run one step on a given batch and wait for it, to see how long it takes."""
-        self._single(batch, tf.constant(1))[0].numpy()
+    def _fused(self, iterator: Any, start: int, stop: int) -> tuple[Logs, int]:
+        reached, logs = self._block(iterator, tf.constant(start), tf.constant(stop))
+        return logs, int(reached) - start
+
+    def rehearse(self, start: int, stop: int) -> tuple[Logs, int]:
+        """Run `fused` on the first batch over and over, to see how long its steps take."""
+        return self._fused(self.data.rehearsal, start, stop)
+
+    def concrete(self) -> Any:
+        """The graph that blocks of `fused` run, traced if it was not yet."""
+        return self._block.get_concrete_function(
+            self.data.rehearsal, tf.constant(0), tf.constant(1)
+        )
 
     def _run_single(self, batch: Any, index: Any) -> tuple[Any, Logs]:
         self.job.enter(index)

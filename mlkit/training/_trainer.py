@@ -31,6 +31,7 @@ from mlkit.training._setup import (
     epochs_to_validate,
     gather_callbacks,
     given_callbacks,
+    nobody_looks_within,
 )
 from mlkit.training._shares import share_of
 from mlkit.training._sources import Source, source, split_validation, validation_source
@@ -301,12 +302,15 @@ class Trainer:
         updates = None
         if plan.steps is not None:
             updates = (plan.epochs - plan.initial_epoch) * plan.steps
+        watch = any(stops_on_nonfinite(c) for c in self._callbacks)
+        plan.in_one_call = nobody_looks_within(plan, watching, keeper)
         choice = None if keeper is None else keeper.choice
         if choice is None:
-            choice = Chooser(engine, train, updates, list(collect(self).values())).choose()
+            everything = list(collect(self).values())
+            chooser = Chooser(engine, train, updates, everything, watch, plan.in_one_call)
+            choice, plan.in_one_call = chooser.choose(), chooser.whole
         engine.choice = choice
-        watch = any(stops_on_nonfinite(c) for c in self._callbacks)
-        program = engine.program("train", train, engine.choice, watch)
+        program = engine.program("train", train, engine.choice, watch, plan.in_one_call)
         loop = Loop(plan, program, self.model, watching, engine)
         loop.seconds_a_step = engine.choice.seconds_a_step
         loop.keeper = keeper

@@ -117,24 +117,39 @@ def test_the_order_is_a_permutation_by_seed_and_epoch():
     assert orders(1) != [first, second]
 
 
-def test_one_trace_for_training_and_one_for_evaluation():
-    traces = {"train": 0, "test": 0}
+class Counted(mk.Trainer):
+    """Counts how often the steps are traced."""
 
-    class Counted(mk.Trainer):
-        def train_step(self, batch):
-            traces["train"] += 1
-            return super().train_step(batch)
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.traces = {"train": 0, "test": 0}
 
-        def test_step(self, batch):
-            traces["test"] += 1
-            return super().test_step(batch)
+    def train_step(self, batch):
+        self.traces["train"] += 1
+        return super().train_step(batch)
 
-    trainer = Counted(compiled(), seed=0, execution="epoch")
+    def test_step(self, batch):
+        self.traces["test"] += 1
+        return super().test_step(batch)
+
+
+# XLA wants a shape: a ragged last batch has a trace of its own within the one program.
+@pytest.mark.parametrize(("execution", "traces"), [("epoch", 1), ("fused", 1), ("epoch+xla", 2)])
+def test_one_trace_for_training_and_one_for_evaluation(execution, traces):
+    trainer = Counted(compiled(), seed=0, execution=execution)
     trainer.fit(X, Y, batch_size=32, epochs=4, validation_data=(X[:40], Y[:40]), verbose=0)
-    # A ragged last batch has a shape of its own, and so a trace within the one program.
-    assert traces == {"train": 2, "test": 2}
+    assert trainer.traces == {"train": traces + ("xla" in execution), "test": traces}
     trainer.fit(X, Y, batch_size=32, epochs=2, verbose=0)
-    assert traces == {"train": 2, "test": 2}
+    assert trainer.traces == {"train": traces + ("xla" in execution), "test": traces}
+
+
+@pytest.mark.parametrize("epochs", [30, 60])
+def test_auto_traces_the_program_that_it_takes_once(epochs, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLKIT_CACHE", str(tmp_path))
+    trainer = Counted(compiled(), seed=0)
+    trainer.fit(X, Y, batch_size=32, epochs=epochs, verbose=0)
+    # The plain program, and with XLA two more: for the full batches, and for the ragged one.
+    assert trainer.traces["train"] == (3 if "xla" in trainer.plan else 1)
 
 
 def test_auto_measures_and_leaves_no_trace_in_the_result(tmp_path, monkeypatch):
