@@ -20,8 +20,9 @@ import tensorflow as tf
 
 # Seconds that XLA takes on a CPU beside tracing, measured on nets of 300 to 4,000 operations.
 COMPILE_BASE, COMPILE_PER_OP = 0.6, 0.0005
-# Part of a step that XLA saves on a CPU where there is no convolution: 0.27 to 0.7 was measured.
-SAVED = 0.3
+# Part of a step that XLA saves on a CPU where there is no convolution: 0.65 to 0.75 where an
+# operation is over in microseconds (MLPs), 0.16 to 0.3 where it has much to do (transformers).
+SAVED_SMALL, SAVED_LARGE, SMALL_OPERATION = 0.6, 0.25, 20e-6
 # A convolution in an XLA loop on a CPU takes 50 to 80 times as long as outside.
 CONVOLUTIONS = ("Conv2D", "Conv3D", "DepthwiseConv2dNative")
 # Operations without a kernel in XLA that models and losses use.
@@ -76,8 +77,10 @@ def obstacle(counts: dict[str, int]) -> str | None:
 
 def worth_trying(counts: dict[str, int], seconds_a_step: float, tracing: float, steps: int) -> bool:
     """Whether what XLA may save on the steps to come is more than trying it costs."""
-    cost = tracing + COMPILE_BASE + COMPILE_PER_OP * sum(counts.values())
-    return SAVED * seconds_a_step * steps > 1.5 * cost
+    total = sum(counts.values())
+    small = seconds_a_step < SMALL_OPERATION * total
+    saved = SAVED_SMALL if small else SAVED_LARGE
+    return saved * seconds_a_step * steps > 1.5 * (tracing + COMPILE_BASE + COMPILE_PER_OP * total)
 
 
 def job_key(counts: dict[str, int], signature: Any, steps: int) -> str:

@@ -1,4 +1,4 @@
-"""Others' loops on the same models: each returns a function that runs one epoch."""
+"""Others' loops on the same models: each returns a function that runs some epochs."""
 
 import itertools
 import os
@@ -11,22 +11,32 @@ import tensorflow as tf
 
 from loop_models import Setting, compiled
 
-Epoch = Callable[[], None]
+Run = Callable[[int], Any]
 
 
-def fit_numpy(setting: Setting, x: Any, y: Any, **kwargs: Any) -> Epoch:
+def again(epoch: Callable[[], Any]) -> Run:
+    """Runs `epoch` as often as it is told to."""
+
+    def run(epochs: int) -> None:
+        for _ in range(epochs):
+            epoch()
+
+    return run
+
+
+def fit_numpy(setting: Setting, x: Any, y: Any, **kwargs: Any) -> Run:
     model = compiled(setting, **kwargs)
-    return lambda: model.fit(x, y, batch_size=setting.batch, verbose=0)
+    return lambda epochs: model.fit(x, y, batch_size=setting.batch, epochs=epochs, verbose=0)
 
 
-def fit_dataset(setting: Setting, x: Any, y: Any, **kwargs: Any) -> Epoch:
+def fit_dataset(setting: Setting, x: Any, y: Any, **kwargs: Any) -> Run:
     model = compiled(setting, **kwargs)
     dataset = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(len(x)).batch(setting.batch)
     dataset = dataset.prefetch(tf.data.AUTOTUNE)
-    return lambda: model.fit(dataset, verbose=0)
+    return lambda epochs: model.fit(dataset, epochs=epochs, verbose=0)
 
 
-def hand_written(setting: Setting, x: Any, y: Any) -> Epoch:
+def hand_written(setting: Setting, x: Any, y: Any) -> Run:
     """A `tf.function` a step over a dataset, as the guides show it."""
     model = compiled(setting)
     loss_fn, optimizer = model.loss, model.optimizer
@@ -45,10 +55,10 @@ def hand_written(setting: Setting, x: Any, y: Any) -> Epoch:
         for batch in dataset:
             step(*batch)
 
-    return epoch
+    return again(epoch)
 
 
-def bare_compiled(setting: Setting, x: Any, y: Any) -> Epoch:
+def bare_compiled(setting: Setting, x: Any, y: Any) -> Run:
     """The fastest form by hand: order in graph, gather once, XLA loop that slices."""
     model = compiled(setting)
     loss_fn, optimizer = model.loss, model.optimizer
@@ -76,10 +86,10 @@ def bare_compiled(setting: Setting, x: Any, y: Any) -> Epoch:
         return steps(tf.gather(xs, order), tf.gather(ys, order)) / count
 
     keys = iter(range(10**9))
-    return lambda: float(epoch_graph(tf.constant([0, next(keys)])))
+    return again(lambda: float(epoch_graph(tf.constant([0, next(keys)]))))
 
 
-def orbit_style(setting: Setting, x: Any, y: Any) -> Epoch:
+def orbit_style(setting: Setting, x: Any, y: Any) -> Run:
     """Orbit's inner loop: `tf.range` steps over an iterator inside one `tf.function`."""
     model = compiled(setting)
     loss_fn, optimizer = model.loss, model.optimizer
@@ -103,7 +113,7 @@ def orbit_style(setting: Setting, x: Any, y: Any) -> Epoch:
         loop(iterator, tf.constant(count))
         float(mean.result())
 
-    return epoch
+    return again(epoch)
 
 
 def _torch_model(setting: Setting) -> Any:
@@ -126,7 +136,7 @@ def _torch_model(setting: Setting) -> Any:
     raise ModuleNotFoundError(name="a torch form of this model")
 
 
-def pytorch(setting: Setting, x: Any, y: Any) -> Epoch:
+def pytorch(setting: Setting, x: Any, y: Any) -> Run:
     """Eager PyTorch with fused Adam, the batches cut from a permuted tensor."""
     import torch
 
@@ -144,10 +154,10 @@ def pytorch(setting: Setting, x: Any, y: Any) -> Epoch:
             loss_fn(model(xs[index]), ys[index]).backward()
             optimizer.step()
 
-    return epoch
+    return again(epoch)
 
 
-def lightning(setting: Setting, x: Any, y: Any) -> Epoch:
+def lightning(setting: Setting, x: Any, y: Any) -> Run:
     """Lightning's Trainer on a TensorDataset, everything that can be switched off is."""
     import logging
     import warnings
@@ -180,16 +190,16 @@ def lightning(setting: Setting, x: Any, y: Any) -> Epoch:
     loader = torch.utils.data.DataLoader(data, batch_size=setting.batch, shuffle=True)
     module = Module()
 
-    def epoch() -> None:
+    def run(epochs: int) -> None:
         lightning.Trainer(
-            max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False,
+            max_epochs=epochs, accelerator="cpu", logger=False, enable_checkpointing=False,
             enable_progress_bar=False, enable_model_summary=False,
         ).fit(module, loader)  # fmt: skip
 
-    return epoch
+    return run
 
 
-def jax_scan(setting: Setting, x: Any, y: Any) -> Epoch:
+def jax_scan(setting: Setting, x: Any, y: Any) -> Run:
     """`lax.scan` over a permuted epoch, Adam by hand, one jitted call an epoch."""
     import jax
     import jax.numpy as jnp
@@ -236,4 +246,4 @@ def jax_scan(setting: Setting, x: Any, y: Any) -> Epoch:
         state["carry"], loss = epoch_graph(state["carry"], key)
         float(loss)
 
-    return epoch
+    return again(epoch)
