@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from mlkit._core.checks import check_integer
+from mlkit._core.figure import HELD_OUT, TRAINING, new_figure
 from mlkit.data import Indexed, Pipeline
-from mlkit.plotting._figure import HELD_OUT, TRAINING, new_figure
 
 _PARTS = ("image", "label", "mask", "boxes")
 _WORDS = 60  # characters of a text that are shown
