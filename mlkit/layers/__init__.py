@@ -38,12 +38,14 @@ from mlkit.layers._learned_position_embedding import (
 from mlkit.layers._max_pooling_with_argmax2d import MaxPoolingWithArgmax2D as MaxPoolingWithArgmax2D
 from mlkit.layers._max_unpooling2d import MaxUnpooling2D as MaxUnpooling2D
 from mlkit.layers._maxout import Maxout as Maxout
+from mlkit.layers._minibatch_std_dev import MinibatchStdDev as MinibatchStdDev
 from mlkit.layers._nas_cell import NASCell as NASCell
 from mlkit.layers._netvlad import NetVLAD as NetVLAD
 from mlkit.layers._noisy_dense import NoisyDense as NoisyDense
 from mlkit.layers._normalized_dense import NormalizedDense as NormalizedDense
 from mlkit.layers._patch_embedding import PatchEmbedding as PatchEmbedding
 from mlkit.layers._peephole_lstm_cell import PeepholeLSTMCell as PeepholeLSTMCell
+from mlkit.layers._pixel_norm import PixelNorm as PixelNorm
 from mlkit.layers._pixel_shuffle import PixelShuffle as PixelShuffle
 from mlkit.layers._pixel_unshuffle import PixelUnshuffle as PixelUnshuffle
 from mlkit.layers._polynomial_crossing import PolynomialCrossing as PolynomialCrossing
@@ -51,6 +53,9 @@ from mlkit.layers._rotary_embedding import RotaryEmbedding as RotaryEmbedding
 from mlkit.layers._sine_positional_encoding import SinePositionalEncoding as SinePositionalEncoding
 from mlkit.layers._spatial_pyramid_pooling2d import (
     SpatialPyramidPooling2D as SpatialPyramidPooling2D,
+)
+from mlkit.layers._spectral_weight_normalization import (
+    SpectralWeightNormalization as SpectralWeightNormalization,
 )
 from mlkit.layers._squeeze_excite_2d import SqueezeExcite2D as SqueezeExcite2D
 from mlkit.layers._stochastic_depth import StochasticDepth as StochasticDepth

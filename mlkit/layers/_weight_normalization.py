@@ -1,7 +1,5 @@
 """WeightNormalization: the weights of a layer as direction and length."""
 
-import inspect
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +12,7 @@ from keras import ops
 from mlkit._core.checks import check_bool
 from mlkit._core.registry import register
 from mlkit._core.types import Config, Shape, Tensor, Variable
-
-_NAMES = ("kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel", "embeddings")
-_TRANSPOSED = (
-    keras.layers.Conv1DTranspose,
-    keras.layers.Conv2DTranspose,
-    keras.layers.Conv3DTranspose,
-)
-_DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
+from mlkit.layers._reparametrized import Reparametrized, output_letters
 
 
 @dataclass(frozen=True)
@@ -42,20 +33,8 @@ class _Weight:
         return [1 if a in self.axes else n for a, n in enumerate(self.v.shape)]
 
 
-class _Scope(keras.StatelessScope):
-    """Remembers what the layer changes itself: seeds of dropout, moving averages, states."""
-
-    def __init__(self, values: list[tuple[Variable, Tensor]]) -> None:
-        super().__init__(state_mapping=values, collect_losses=True)
-        self.updates: dict[int, tuple[Variable, Tensor]] = {}
-
-    def add_update(self, update: tuple[Variable, Tensor]) -> None:
-        self.updates[id(update[0])] = update
-        super().add_update(update)
-
-
 @register
-class WeightNormalization(keras.layers.Wrapper):
+class WeightNormalization(Reparametrized):
     """A layer whose kernels are written as direction and length: `w = g * v / |v|`.
 
     The length |v| is taken over everything that feeds one output unit, so that each unit has its
@@ -113,16 +92,10 @@ class WeightNormalization(keras.layers.Wrapper):
         super().__init__(layer, **kwargs)
         check_bool("data_init", data_init)
         self.data_init = data_init
-        self.supports_masking = layer.supports_masking
 
     def build(self, input_shape: Shape) -> None:
         super().build(input_shape)
-        found = list(_kernels(self.layer))
-        if not found:
-            raise ValueError(
-                f"WeightNormalization {self.name!r}: {type(self.layer).__name__} "
-                f"{self.layer.name!r} has none of the weights {', '.join(_NAMES)}."
-            )
+        found = self.found_kernels()
         weights = []
         for owner, v, axes in found:
             name = "g" if len(found) == 1 else f"{v.name}_g"
@@ -145,31 +118,12 @@ class WeightNormalization(keras.layers.Wrapper):
             name=name,
         )
 
-    def call(
-        self,
-        inputs: Tensor,
-        training: bool = False,
-        mask: Tensor | None = None,
-        initial_state: Any = None,
-    ) -> Any:
-        given = {"mask": mask, "initial_state": initial_state}
-        takes = inspect.signature(self.layer.call).parameters
-        given = {k: v for k, v in given.items() if v is not None and k in takes}
-        if "training" in takes:
-            given["training"] = training
-        if self.data_init and training:
-            self._initialise(inputs, given)
-        return self._run([(w.v, w.value()) for w in self._normalised], inputs, given)
+    def _kernel_values(self, training: bool) -> list[tuple[Variable, Tensor]]:
+        return [(w.v, w.value()) for w in self._normalised]
 
-    def _run(self, values: list[tuple[Variable, Tensor]], inputs: Tensor, given: dict) -> Any:
-        """The layer with other values for some variables; gradients flow to these values."""
-        with _Scope(values) as scope:
-            outputs = self.layer(inputs, **given)
-        for variable, value in scope.updates.values():
-            variable.assign(value)
-        for loss in scope.losses:
-            self.add_loss(loss)
-        return outputs
+    def _prepare(self, inputs: Tensor, given: dict) -> None:
+        if self.data_init:
+            self._initialise(inputs, given)
 
     def _initialise(self, inputs: Tensor, given: dict) -> None:
         if tf.distribute.get_strategy().num_replicas_in_sync > 1:
@@ -221,7 +175,7 @@ class WeightNormalization(keras.layers.Wrapper):
         if len(self._normalised) == 1 and self._normalised[0].owner is layer:
             if isinstance(layer, keras.layers.EinsumDense):
                 if len(self._normalised[0].g.shape) == 1:
-                    (letter,) = _output_letters(layer.equation)
+                    (letter,) = output_letters(layer.equation)
                     # From the end: an ellipsis stands for any number of axes.
                     output = layer.equation.split("->")[1].strip()
                     return output.index(letter) - len(output)
@@ -245,12 +199,6 @@ class WeightNormalization(keras.layers.Wrapper):
             weight.g.assign(ops.reshape(_length(weight.v, weight.axes), weight.g.shape))
         return self.layer
 
-    def compute_output_shape(self, input_shape: Shape) -> Any:
-        return self.layer.compute_output_shape(input_shape)
-
-    def compute_mask(self, inputs: Tensor, mask: Any = None) -> Any:
-        return self.layer.compute_mask(inputs, mask)
-
     def get_config(self) -> Config:
         return {**super().get_config(), "data_init": self.data_init}
 
@@ -259,45 +207,3 @@ def _length(v: Tensor, axes: tuple[int, ...]) -> Tensor:
     """Euclidean length over `axes`, kept as axes of size 1; a zero vector has a finite gradient."""
     squares = ops.sum(ops.square(v), axis=axes, keepdims=True)
     return ops.sqrt(ops.maximum(squares, 1e-24))
-
-
-def _kernels(
-    layer: keras.layers.Layer,
-) -> Iterator[tuple[keras.layers.Layer, Variable, tuple[int, ...]]]:
-    """Each kernel in the layer and in those that it holds, with the axes of its length."""
-    seen: set[int] = set()
-    waiting: list[Any] = [layer]
-    while waiting:
-        owner = waiting.pop(0)
-        if id(owner) in seen:
-            continue
-        seen.add(id(owner))
-        if isinstance(owner, (list, tuple)):
-            waiting.extend(owner)
-        elif isinstance(owner, keras.layers.Layer):
-            for name in _NAMES:
-                v = getattr(owner, name, None)
-                if isinstance(v, keras.Variable) and id(v) not in seen:
-                    seen.add(id(v))
-                    yield owner, v, _axes(owner, name, v)
-            waiting.extend(vars(owner).values())
-
-
-def _axes(owner: keras.layers.Layer, name: str, v: Variable) -> tuple[int, ...]:
-    rank = len(v.shape)
-    if isinstance(owner, keras.layers.EinsumDense):
-        letters = owner.equation.split("->")[0].split(",")[1].strip()
-        kept = [letters.index(letter) for letter in _output_letters(owner.equation)]
-    elif name == "depthwise_kernel" or isinstance(owner, _DEPTHWISE):
-        kept = [rank - 2, rank - 1]
-    elif isinstance(owner, _TRANSPOSED):
-        kept = [rank - 2]
-    else:
-        kept = [rank - 1]
-    return tuple(a for a in range(rank) if a not in kept)
-
-
-def _output_letters(equation: str) -> list[str]:
-    """Letters of the kernel that are in the output, in the order of the kernel."""
-    inputs, output = equation.split("->")
-    return [letter for letter in inputs.split(",")[1].strip() if letter in output]

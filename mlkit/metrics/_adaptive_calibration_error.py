@@ -76,11 +76,9 @@ class AdaptiveCalibrationError(Buffered):
     def update_state(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
     ) -> None:
-        true, prob, weight, poison = probability_pairs(
-            y_true, y_pred, sample_weight, self.from_logits
-        )
+        true, prob, weight = probability_pairs(y_true, y_pred, sample_weight, self.from_logits)
         confidence, hit = top_label(true, prob)
-        self._store({"confidence": confidence, "hit": hit}, weight, poison)
+        self._store({"confidence": confidence, "hit": hit}, weight)
 
     def result(self) -> Tensor:
         confidence, hit = self._column("confidence"), self._column("hit")

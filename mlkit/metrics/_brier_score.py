@@ -54,16 +54,14 @@ class BrierScore(SampleMean):
 
     def _values(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        true, prob, weight, poison = probability_pairs(
-            y_true, y_pred, sample_weight, self.from_logits
-        )
+    ) -> tuple[Tensor, Tensor]:
+        true, prob, weight = probability_pairs(y_true, y_pred, sample_weight, self.from_logits)
         classes = prob.shape[-1]
         prob = ops.cast(prob, "float64")
         if classes == 1:
-            return ops.square(prob[:, 0] - ops.cast(true, "float64")), weight, poison
+            return ops.square(prob[:, 0] - ops.cast(true, "float64")), weight
         target = ops.one_hot(true, classes, dtype="float64")
-        return ops.sum(ops.square(prob - target), axis=-1), weight, poison
+        return ops.sum(ops.square(prob - target), axis=-1), weight
 
     def get_config(self) -> Config:
         return {**super().get_config(), "from_logits": self.from_logits}

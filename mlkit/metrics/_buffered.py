@@ -53,8 +53,8 @@ class Buffered(Streaming):
         self.seen = self.add_sum("seen")
         self.poison = self.add_sum("poison")
 
-    def _store(self, values: Mapping[str, Tensor], weight: Tensor, poison: Tensor) -> None:
-        """Write one entry an example into each column."""
+    def _store(self, values: Mapping[str, Tensor], weight: Tensor) -> None:
+        """Write one entry an example into each column; a weight of NaN makes the result NaN."""
         absent, rows = weight == 0, {}
         for column, value in {**values, "weight": weight}.items():
             gone = ops.reshape(absent, (-1,) + (1,) * (len(value.shape) - 1))
@@ -72,7 +72,10 @@ class Buffered(Streaming):
         else:
             own = {**self._columns, "": self.seen}
             self._fill(own, rows, context.num_replicas_in_sync, context.replica_id_in_sync_group)
-        self.poison.assign_add(poison)
+        self._spoil(weight)
+
+    def _spoil(self, weight: Tensor) -> None:
+        self.poison.assign_add(0.0 * ops.sum(weight))
 
     def _fill(self, own: Mapping[str, Any], rows: Mapping[str, Tensor], of: int, at: Any) -> None:
         """Write rows into the slots of replica `at` of `of`; the count of its examples is `""`."""
@@ -116,7 +119,8 @@ class Buffered(Streaming):
             keep = held["weight"] != 0
             rows = {k: ops.convert_to_tensor(v[keep]) for k, v in held.items()}
             weight = rows.pop("weight")
-            self._store(rows, weight, ops.convert_to_tensor(other.poison))
+            self._store(rows, weight)
+            self.poison.assign_add(ops.convert_to_tensor(other.poison))
 
     def get_config(self) -> Config:
         return {**super().get_config(), "capacity": self.capacity, "overflow": self.overflow}

@@ -14,9 +14,14 @@ from mlkit.metrics._streaming import Streaming, ratio
 def bin_of(confidence: Tensor, num_bins: int) -> Tensor:
     """Bin of each probability: right-closed, so that 1.0 is in the last; 0.0 is in the first."""
     # Edges in the dtype of the data: the probability 0.2 and the edge 0.2 must be the same number.
-    edges = np.linspace(0.0, 1.0, num_bins + 1)[1:-1]
+    # The outer two are out of reach: 0.0 is in the first bin.
+    edges = np.linspace(0.0, 1.0, num_bins + 1)
+    edges[0], edges[-1] = -1.0, 2.0
     edges = edges.astype(keras.utils.standardize_dtype(confidence.dtype))
-    return ops.sum(ops.cast(confidence[:, None] > edges, "int32"), axis=-1)
+    # The guess is at most one bin off, where the product rounds over an edge.
+    guess = ops.clip(ops.cast(confidence * num_bins, "int32"), 0, num_bins - 1)
+    low, high = (ops.take(ops.convert_to_tensor(x), guess) for x in (edges[:-1], edges[1:]))
+    return guess + ops.cast(confidence > high, "int32") - ops.cast(confidence <= low, "int32")
 
 
 def bin_sums(index: Tensor, rows: Tensor, num_segments: int) -> Tensor:

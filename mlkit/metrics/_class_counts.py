@@ -6,7 +6,14 @@ from keras import ops
 
 from mlkit._core.checks import check_choice, check_integer, check_number
 from mlkit._core.types import Config, Tensor
-from mlkit.metrics._inputs import class_pairs, class_targets, example_weights, label_pairs, poisoned
+from mlkit.metrics._inputs import (
+    class_pairs,
+    class_targets,
+    example_weights,
+    label_pairs,
+    mask_of,
+    spoiled,
+)
 from mlkit.metrics._streaming import Streaming, ratio
 
 AVERAGES = ("micro", "macro", "weighted", None)
@@ -74,7 +81,7 @@ class ClassCounts(Streaming):
             self._update_top_k(y_true, y_pred, sample_weight)
         else:
             n = self.num_classes
-            true, pred, weight, poison = class_pairs(
+            true, pred, weight = class_pairs(
                 y_true, y_pred, sample_weight, n, ignore_class=self.ignore_class
             )
             hits = ops.where(true == pred, weight, ops.zeros_like(weight))
@@ -82,11 +89,11 @@ class ClassCounts(Streaming):
                 ops.segment_sum(hits, true, num_segments=n),
                 ops.segment_sum(weight, pred, num_segments=n),
                 ops.segment_sum(weight, true, num_segments=n),
-                ops.sum(weight) + poison,
+                ops.sum(weight),
             )
 
     def _update_labels(self, y_true: Tensor, y_pred: Tensor, sample_weight: Any) -> None:
-        true, score, weight, poison = label_pairs(y_true, y_pred, sample_weight, self.num_classes)
+        true, score, weight = label_pairs(y_true, y_pred, sample_weight, self.num_classes)
         pred = ops.cast(score > ops.cast(self.threshold, score.dtype), "float64")
         weight = weight[:, None]
         pick = ops.where(weight != 0, true, ops.zeros_like(true))
@@ -94,10 +101,11 @@ class ClassCounts(Streaming):
             ops.sum(pick * pred * weight, axis=0),
             ops.sum(pred * weight, axis=0),
             ops.sum(pick * weight, axis=0),
-            ops.sum(weight) + poison,
+            ops.sum(weight),
         )
 
     def _update_top_k(self, y_true: Tensor, y_pred: Tensor, sample_weight: Any) -> None:
+        mask = mask_of(y_pred)
         n, y_pred = self.num_classes, ops.convert_to_tensor(y_pred)
         if len(y_pred.shape) < 2 or y_pred.shape[-1] != n:
             raise ValueError(
@@ -105,14 +113,15 @@ class ClassCounts(Streaming):
                 f"Received: y_pred.shape={tuple(y_pred.shape)}"
             )
         true = ops.reshape(class_targets(y_true, y_pred.shape[:-1], n), (-1,))
-        weight = example_weights(sample_weight, y_pred[..., 0])
+        weight = example_weights(sample_weight, y_pred[..., 0], mask)
         scores = ops.reshape(y_pred, (-1, n))
         if self.ignore_class is not None:
             weight = ops.where(true == self.ignore_class, ops.zeros_like(weight), weight)
         whole = ops.cast(ops.clip(true, 0, n - 1), "int32")
         bad = ops.logical_or(ops.cast(whole, "float64") != true, ops.any(ops.isnan(scores), -1))
-        poison = poisoned(
-            ops.logical_and(bad, weight != 0),
+        weight = spoiled(
+            weight,
+            bad,
             f"Classes must be whole numbers in [0, {n}), and scores must not be NaN, where the "
             "weight is not 0.",
         )
@@ -123,7 +132,7 @@ class ClassCounts(Streaming):
             ops.segment_sum(ops.where(hit, weight, ops.zeros_like(weight)), whole, num_segments=n),
             ops.segment_sum(ops.reshape(each, (-1,)), ops.reshape(best, (-1,)), num_segments=n),
             ops.segment_sum(weight, whole, num_segments=n),
-            ops.sum(weight) + poison,
+            ops.sum(weight),
         )
 
     def _add(self, hits: Tensor, predicted: Tensor, support: Tensor, total: Tensor) -> None:

@@ -67,9 +67,7 @@ class ClasswiseCalibrationError(CalibrationBins):
     def update_state(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
     ) -> None:
-        true, prob, weight, poison = probability_pairs(
-            y_true, y_pred, sample_weight, self.from_logits
-        )
+        true, prob, weight = probability_pairs(y_true, y_pred, sample_weight, self.from_logits)
         classes, bins = self.num_classes, self.num_bins
         if prob.shape[-1] != classes:
             given: Tensor = ops.convert_to_tensor(y_pred)
@@ -85,7 +83,7 @@ class ClasswiseCalibrationError(CalibrationBins):
         rows = ops.stack([each, each * prob, each * hit], axis=-1)
         index = number * bins + bin_of(flat, bins)
         sums = bin_sums(index, rows, classes * bins)
-        self.sums.assign_add(ops.reshape(sums, (classes, bins, 3)) + poison)
+        self.sums.assign_add(ops.reshape(sums, (classes, bins, 3)))
 
     def result(self) -> Tensor:
         return self._cast(ops.mean(calibration_error(ops.convert_to_tensor(self.sums), "l1")))

@@ -77,7 +77,7 @@ class CohenKappa(ConfusionMetric):
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
     ) -> None:
         if self.regression:
-            y_true, y_pred, weight, _ = value_pairs(y_true, y_pred, sample_weight)
+            y_true, y_pred, weight = value_pairs(y_true, y_pred, sample_weight)
             grades = ops.clip(ops.round(y_pred), 0, self.num_classes - 1)
             # A NaN has no class: an impossible one lets the checks below speak.
             grades = ops.where(ops.isnan(grades), ops.full_like(grades, -1.0), grades)

@@ -43,7 +43,7 @@ class ConfusionMetric(Streaming):
     def update_state(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
     ) -> None:
-        true, pred, weight, poison = class_pairs(
+        true, pred, weight = class_pairs(
             y_true,
             y_pred,
             sample_weight,
@@ -51,12 +51,12 @@ class ConfusionMetric(Streaming):
             threshold=self.threshold,
             ignore_class=self.ignore_class,
         )
-        self._count(true, pred, weight, poison)
+        self._count(true, pred, weight)
 
-    def _count(self, true: Tensor, pred: Tensor, weight: Tensor, poison: Tensor) -> None:
+    def _count(self, true: Tensor, pred: Tensor, weight: Tensor) -> None:
         n = self.num_classes
         counts = ops.segment_sum(weight, true * n + pred, num_segments=n * n)
-        self.counts.assign_add(ops.reshape(counts, (n, n)) + poison)
+        self.counts.assign_add(ops.reshape(counts, (n, n)))
 
     def get_config(self) -> Config:
         return {

@@ -46,10 +46,10 @@ class ExactMatch(SampleMean):
 
     def _values(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        true, score, weight, poison = label_pairs(y_true, y_pred, sample_weight, None)
+    ) -> tuple[Tensor, Tensor]:
+        true, score, weight = label_pairs(y_true, y_pred, sample_weight, None)
         right = (score > ops.cast(self.threshold, score.dtype)) == (true > 0.5)
-        return ops.cast(ops.all(right, axis=-1), "float64"), weight, poison
+        return ops.cast(ops.all(right, axis=-1), "float64"), weight
 
     def get_config(self) -> Config:
         return {**super().get_config(), "threshold": self.threshold}

@@ -72,14 +72,12 @@ class ExpectedCalibrationError(CalibrationBins):
     def update_state(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
     ) -> None:
-        true, prob, weight, poison = probability_pairs(
-            y_true, y_pred, sample_weight, self.from_logits
-        )
+        true, prob, weight = probability_pairs(y_true, y_pred, sample_weight, self.from_logits)
         confidence, hit = top_label(true, prob)
         index = bin_of(confidence, self.num_bins)
         confidence = ops.where(weight != 0, ops.cast(confidence, "float64"), 0.0 * weight)
         rows = ops.stack([weight, weight * confidence, weight * hit], axis=-1)
-        self.sums.assign_add(bin_sums(index, rows, self.num_bins) + poison)
+        self.sums.assign_add(bin_sums(index, rows, self.num_bins))
 
     def result(self) -> Tensor:
         return self._cast(calibration_error(ops.convert_to_tensor(self.sums), self.norm))

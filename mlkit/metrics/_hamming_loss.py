@@ -70,16 +70,16 @@ class HammingLoss(SampleMean):
 
     def _values(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor]:
         if self.mode == "multilabel":
             limit = 0.5 if self.threshold is None else self.threshold
-            true, score, weight, poison = label_pairs(y_true, y_pred, sample_weight, None)
+            true, score, weight = label_pairs(y_true, y_pred, sample_weight, None)
             wrong = (score > ops.cast(limit, score.dtype)) != (true > 0.5)
-            return ops.mean(ops.cast(wrong, "float64"), axis=-1), weight, poison
+            return ops.mean(ops.cast(wrong, "float64"), axis=-1), weight
         y_pred = ops.convert_to_tensor(y_pred)
         classes = y_pred.shape[-1] if len(y_pred.shape) > 1 else 1
-        true, pred, weight, poison = class_pairs(y_true, y_pred, sample_weight, max(classes, 2))
-        return ops.cast(true != pred, "float64"), weight, poison
+        true, pred, weight = class_pairs(y_true, y_pred, sample_weight, max(classes, 2))
+        return ops.cast(true != pred, "float64"), weight
 
     def get_config(self) -> Config:
         return {**super().get_config(), "mode": self.mode, "threshold": self.threshold}

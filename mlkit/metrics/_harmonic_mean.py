@@ -6,7 +6,7 @@ from keras import ops
 
 from mlkit._core.registry import register
 from mlkit._core.types import Tensor
-from mlkit.metrics._inputs import example_weights, poisoned
+from mlkit.metrics._inputs import example_weights, mask_of, spoiled
 from mlkit.metrics._streaming import Streaming, ratio
 
 
@@ -43,20 +43,19 @@ class HarmonicMean(Streaming):
 
     def __init__(self, name: str = "harmonic_mean", dtype: Any = None, **kwargs: Any) -> None:
         super().__init__(name=name, dtype=dtype, **kwargs)
-        self.total = self.add_sum("total")
-        self.weight = self.add_sum("weight")
+        self.sums = self.add_sum("sums", (2,))
 
     def update_state(self, values: Tensor, sample_weight: Tensor | None = None) -> None:
+        mask = mask_of(values)
         values = ops.convert_to_tensor(values)
-        weight = example_weights(sample_weight, values)
+        weight = example_weights(sample_weight, values, mask)
         values = ops.reshape(ops.cast(values, "float64"), (-1,))
         absent = weight == 0
         bad = ops.logical_not(ops.logical_or(values >= 0.0, absent))
-        poison = poisoned(bad, "`values` must be 0 or more where the weight is not 0.")
+        weight = spoiled(weight, bad, "`values` must be 0 or more where the weight is not 0.")
         values = ops.where(absent, ops.ones_like(values), values)
-        self.total.assign_add(ops.sum(weight * 1.0 / values) + poison)
-        self.weight.assign_add(ops.sum(weight))
+        self.sums.assign_add(ops.stack([ops.sum(weight * 1.0 / values), ops.sum(weight)]))
 
     def result(self) -> Tensor:
-        mean = ratio(ops.convert_to_tensor(self.total), self.weight)
+        mean = ratio(self.sums[0], self.sums[1])
         return self._cast(1.0 / mean)

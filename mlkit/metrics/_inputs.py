@@ -11,12 +11,21 @@ from mlkit._core.types import Tensor
 NAN = float("nan")
 
 
-def poisoned(bad: Tensor, message: str) -> Tensor:
-    """0, or NaN where any of `bad` holds; raises outside XLA. Add it to the sums."""
-    # Not ops.any: XLA runs a sum of floats several times as fast on a CPU.
-    wrong = ops.sum(ops.cast(bad, "float32")) > 0.0
-    ensure(ops.logical_not(wrong), message)
-    return ops.where(wrong, ops.cast(NAN, "float64"), ops.cast(0.0, "float64"))
+def mask_of(x: Tensor) -> Tensor | None:
+    """The mask that a tensor has from the layers it came through, or None."""
+    # The attribute by which Keras hands masks from layer to layer, see its guide on masking.
+    return getattr(x, "_keras_mask", None)
+
+
+def spoiled(weight: Tensor, bad: Tensor, message: str) -> Tensor:
+    """Weights with NaN for unusable examples of weight other than 0; raises outside XLA.
+
+    Every sum over examples holds the weights, so each result is then NaN. A scalar added to the
+    sums would say the same, and cost XLA another pass.
+    """
+    bad = ops.logical_and(bad, weight != 0)
+    ensure(ops.logical_not(ops.any(bad)), message)
+    return ops.where(bad, ops.cast(NAN, weight.dtype), weight)
 
 
 def differ(a: Sequence[int | None], b: Sequence[int | None]) -> bool:
@@ -26,20 +35,32 @@ def differ(a: Sequence[int | None], b: Sequence[int | None]) -> bool:
     )
 
 
-def example_weights(sample_weight: Tensor | None, like: Tensor) -> Tensor:
+def example_weights(
+    sample_weight: Tensor | None, like: Tensor, mask: Tensor | None = None
+) -> Tensor:
     """Weights in float64, one for each entry of `like`, flat.
 
     Args:
         sample_weight: None, a number, or of the shape of `like`, of a leading part of it, or of
             either with a last axis of 1.
         like: a tensor of shape `[...]`, one entry an example (or pixel, or time step).
+        mask: None, or the mask of the predictions, of such a shape too: what it leaves out has
+            weight 0.
 
     Raises:
         ValueError: another shape.
     """
+    if mask is not None:
+        kept = _spread("mask", ops.cast(mask, "float64"), like)
+        given = example_weights(sample_weight, like)
+        return ops.where(kept != 0, given, ops.zeros_like(given))
     if sample_weight is None:
         return ops.ones((like.shape[0],) if _known_vector(like) else (ops.size(like),), "float64")
-    weight = ops.cast(ops.convert_to_tensor(sample_weight), "float64")
+    return _spread("sample_weight", ops.cast(ops.convert_to_tensor(sample_weight), "float64"), like)
+
+
+def _spread(name: str, weight: Tensor, like: Tensor) -> Tensor:
+    """`weight` for each entry of `like`, flat."""
     shape, rank = tuple(weight.shape), len(like.shape)
     if 0 < rank < len(shape) and shape[-1] == 1:
         weight = ops.squeeze(weight, axis=-1)
@@ -51,9 +72,9 @@ def example_weights(sample_weight: Tensor | None, like: Tensor) -> Tensor:
     )
     if not fits:
         raise ValueError(
-            "`sample_weight` must be a number or have the shape of the examples, "
+            f"`{name}` must be a number or have the shape of the examples, "
             f"{tuple(like.shape)}, a leading part of it, or that with a last axis of 1. "
-            f"Received: sample_weight.shape={shape}"
+            f"Received: {name}.shape={shape}"
         )
     while 0 < len(weight.shape) < rank:
         weight = ops.expand_dims(weight, axis=-1)
@@ -140,37 +161,40 @@ def class_pairs(
     *,
     threshold: float = 0.5,
     ignore_class: int | None = None,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """True and predicted classes (int32, flat), weights (float64, flat), and 0 or NaN.
+) -> tuple[Tensor, Tensor, Tensor]:
+    """True and predicted classes (int32, flat), and weights (float64, flat).
 
-    Examples of weight 0, and those whose true class is `ignore_class`, may hold anything. The last
-    value is NaN where another example is unusable: it belongs to every sum.
+    Examples of weight 0, masked ones, and those whose true class is `ignore_class`, may hold
+    anything. Another that is unusable has a weight of NaN.
     """
+    mask = mask_of(y_pred)
     pred, bad = class_predictions(y_pred, num_classes, threshold)
     true = class_targets(y_true, pred.shape, num_classes)
-    weight = example_weights(sample_weight, pred)
+    weight = example_weights(sample_weight, pred, mask)
     true, pred, bad = (ops.reshape(x, (-1,)) for x in (true, pred, bad))
     if ignore_class is not None:
         weight = ops.where(true == ignore_class, ops.zeros_like(weight), weight)
     whole = ops.cast(ops.clip(true, 0, num_classes - 1), "int32")
     bad = ops.logical_or(bad, ops.cast(whole, "float64") != true)
-    poison = poisoned(
-        ops.logical_and(bad, weight != 0),
+    weight = spoiled(
+        weight,
+        bad,
         f"Classes must be whole numbers in [0, {num_classes}), and predictions must not be NaN, "
         "where the weight is not 0. To leave a class out, such as -1 or 255, name it in "
         "`ignore_class` or give it weight 0.",
     )
-    return whole, ops.clip(pred, 0, num_classes - 1), weight, poison
+    return whole, ops.clip(pred, 0, num_classes - 1), weight
 
 
 def label_pairs(
     y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None, num_labels: int | None
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Multi-label targets and scores as `[N, labels]`, weights (float64, `[N]`), and 0 or NaN.
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Multi-label targets and scores as `[N, labels]`, and weights (float64, `[N]`).
 
     Raises:
         ValueError: shapes that differ, or another number of labels.
     """
+    mask = mask_of(y_pred)
     y_true, y_pred = _same_shape(y_true, y_pred)
     if len(y_pred.shape) == 1:
         y_true, y_pred = y_true[:, None], y_pred[:, None]
@@ -180,19 +204,20 @@ def label_pairs(
             f"`y_pred` must have a last axis of {num_labels}, one score a label. "
             f"Received: y_pred.shape={tuple(y_pred.shape)}"
         )
-    weight = example_weights(sample_weight, y_pred[..., 0])
+    weight = example_weights(sample_weight, y_pred[..., 0], mask)
     y_true = ops.reshape(ops.cast(y_true, "float64"), (-1, labels))
     y_pred = wide(ops.reshape(y_pred, (-1, labels)))
     bad = ops.logical_or(
         ops.isnan(y_pred),
         ops.logical_and(y_true != 0, y_true != 1),
     )
-    poison = poisoned(
-        ops.logical_and(bad, (weight != 0)[:, None]),
+    weight = spoiled(
+        weight,
+        ops.any(bad, axis=-1),
         "Multi-label targets must be 0 or 1, and predictions must not be NaN, where the weight is "
         "not 0.",
     )
-    return y_true, y_pred, weight, poison
+    return y_true, y_pred, weight
 
 
 def _same_shape(y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
@@ -214,16 +239,22 @@ def _same_shape(y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
 
 def value_pairs(
     y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None, *, max_rank: int | None = 2
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Real targets and predictions in float64 as `[N, ...]`, weights of shape `[N]`, and 0.
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Real targets and predictions in float64 as `[N, ...]`, and weights of shape `[N]`.
 
-    Values of weight 0 become 0, so that nothing in them reaches a sum. One axis becomes two. The
-    last value stands where other inputs have their poison: NaN makes its own way through a sum.
+    Values of weight 0 become 0, so that nothing in them reaches a sum; NaN elsewhere makes its own
+    way through. One axis becomes two. With a mask of several axes, such as one of time steps, each
+    of its entries is an example.
 
     Raises:
         ValueError: shapes that differ, or too many axes.
     """
+    mask = mask_of(y_pred)
     y_true, y_pred = _same_shape(y_true, y_pred)
+    if mask is not None and len(mask.shape) > 1:
+        sample_weight = example_weights(sample_weight, mask)
+        y_true, y_pred = (_steps(x, mask) for x in (y_true, y_pred))
+        mask = ops.reshape(mask, (-1,))
     if max_rank is not None and len(y_pred.shape) > max_rank:
         raise ValueError(
             f"`y_pred` must have at most {max_rank} axes, examples first. Received: "
@@ -232,7 +263,7 @@ def value_pairs(
     if len(y_pred.shape) == 1:
         y_true, y_pred = y_true[:, None], y_pred[:, None]
     first = y_pred[(slice(None), *(0,) * (len(y_pred.shape) - 1))]
-    weight = example_weights(sample_weight, first)
+    weight = example_weights(sample_weight, first, mask)
     y_true, y_pred = ops.cast(y_true, "float64"), ops.cast(y_pred, "float64")
     present = ops.reshape(weight != 0, (-1,) + (1,) * (len(y_pred.shape) - 1))
     y_true = ops.where(present, y_true, ops.zeros_like(y_true))
@@ -242,4 +273,14 @@ def value_pairs(
         ops.logical_not(ops.any(ops.isnan(y_pred + y_true))),
         "`y_true` and `y_pred` must not be NaN where the weight is not 0.",
     )
-    return y_true, y_pred, weight, ops.zeros((), "float64")
+    return y_true, y_pred, weight
+
+
+def _steps(x: Tensor, mask: Tensor) -> Tensor:
+    """Values with the axes of the mask made one."""
+    if differ(x.shape[: len(mask.shape)], mask.shape):
+        raise ValueError(
+            "`y_pred` must have the axes of its mask first. Received: y_pred.shape="
+            f"{tuple(x.shape)}, mask.shape={tuple(mask.shape)}"
+        )
+    return ops.reshape(x, (-1, *x.shape[len(mask.shape) :]))

@@ -38,7 +38,7 @@ class IntervalCoverage(SampleMean):
 
     def _values(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        y, low, high, weight, poison = interval_pairs(y_true, y_pred, sample_weight)
+    ) -> tuple[Tensor, Tensor]:
+        y, low, high, weight = interval_pairs(y_true, y_pred, sample_weight)
         inside = ops.logical_and(y >= low, y <= high)
-        return ops.cast(inside, "float64"), weight, poison
+        return ops.cast(inside, "float64"), weight

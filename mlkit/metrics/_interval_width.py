@@ -36,6 +36,6 @@ class IntervalWidth(SampleMean):
 
     def _values(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        _, low, high, weight, poison = interval_pairs(y_true, y_pred, sample_weight)
-        return high - low, weight, poison
+    ) -> tuple[Tensor, Tensor]:
+        _, low, high, weight = interval_pairs(y_true, y_pred, sample_weight)
+        return high - low, weight

@@ -8,7 +8,7 @@ from mlkit._core.checks import check_choice
 from mlkit._core.registry import register
 from mlkit._core.types import Config, Tensor
 from mlkit.metrics._buffered import Buffered
-from mlkit.metrics._inputs import poisoned, value_pairs
+from mlkit.metrics._inputs import spoiled, value_pairs
 from mlkit.metrics._ranks import kendall
 
 
@@ -67,15 +67,16 @@ class KendallTau(Buffered):
     def update_state(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
     ) -> None:
-        y, x, weight, _ = value_pairs(y_true, y_pred, sample_weight)
+        y, x, weight = value_pairs(y_true, y_pred, sample_weight)
         if y.shape[-1] != 1:
             raise ValueError(
                 "`y_true` and `y_pred` must have shape (N,) or (N, 1): one metric an output. "
                 f"Received: y_true.shape={tuple(y.shape)}"
             )
         # Sorting puts NaN somewhere, and says nothing.
-        poison = poisoned(ops.isnan(y + x), "`y_true` and `y_pred` must not be NaN.")
-        self._store({"y": y[:, 0], "x": x[:, 0]}, weight, poison)
+        unknown = ops.isnan(y + x)[:, 0]
+        weight = spoiled(weight, unknown, "`y_true` and `y_pred` must not be NaN.")
+        self._store({"y": y[:, 0], "x": x[:, 0]}, weight)
 
     def result(self) -> Tensor:
         y, x, weight = (self._column(name) for name in ("y", "x", "weight"))

@@ -81,9 +81,9 @@ class MeanAbsoluteScaledError(SampleMean):
 
     def _values(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        y, x, weight, poison = value_pairs(y_true, y_pred, sample_weight, max_rank=None)
-        return example_mean(ops.abs(y - x) / float(self.scale)), weight, poison
+    ) -> tuple[Tensor, Tensor]:
+        y, x, weight = value_pairs(y_true, y_pred, sample_weight, max_rank=None)
+        return example_mean(ops.abs(y - x) / float(self.scale)), weight
 
     def get_config(self) -> Config:
         return {**super().get_config(), "scale": self.scale}

@@ -51,8 +51,8 @@ class MeanCosineSimilarity(SampleMean):
 
     def _values(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        a, b, weight, poison = value_pairs(y_true, y_pred, sample_weight, max_rank=None)
+    ) -> tuple[Tensor, Tensor]:
+        a, b, weight = value_pairs(y_true, y_pred, sample_weight, max_rank=None)
         rank = len(a.shape)
         if not -rank < self.axis < rank:
             raise ValueError(
@@ -62,7 +62,7 @@ class MeanCosineSimilarity(SampleMean):
         dot = ops.sum(a * b, axis=self.axis)
         squares = ops.sum(a * a, axis=self.axis) * ops.sum(b * b, axis=self.axis)
         cosine = ratio(dot, ops.sqrt(squares), 0.0)
-        return (example_mean(cosine) if rank > 2 else cosine), weight, poison
+        return (example_mean(cosine) if rank > 2 else cosine), weight
 
     def get_config(self) -> Config:
         return {**super().get_config(), "axis": self.axis}

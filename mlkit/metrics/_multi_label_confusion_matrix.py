@@ -65,16 +65,18 @@ class MultiLabelConfusionMatrix(Streaming):
     def update_state(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
     ) -> None:
-        true, score, weight, poison = label_pairs(y_true, y_pred, sample_weight, self.num_classes)
+        true, score, weight = label_pairs(y_true, y_pred, sample_weight, self.num_classes)
         pred = ops.cast(score > ops.cast(self.threshold, score.dtype), "float64")
         weight = weight[:, None]
         true = ops.where(weight != 0, true, ops.zeros_like(true))
         both = ops.sum(weight * true * pred, axis=0)
         supported = ops.sum(weight * true, axis=0)
         predicted = ops.sum(weight * pred, axis=0)
-        neither = ops.sum(weight) - supported - predicted + both
+        total = ops.sum(weight)
+        neither = total - supported - predicted + both
         rows = ops.stack([neither, predicted - both, supported - both, both], axis=-1)
-        self.counts.assign_add(rows + poison)
+        # XLA makes a product with 0 or 1 a choice, in which the NaN of an unusable example is lost.
+        self.counts.assign_add(rows + 0.0 * total)
 
     def result(self) -> dict[str, Tensor]:
         sums = self._cast(ops.sum(ops.convert_to_tensor(self.counts), axis=0))

@@ -46,7 +46,7 @@ class PairMoments(Streaming):
     def update_state(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
     ) -> None:
-        y, x, weight, poison = value_pairs(y_true, y_pred, sample_weight)
+        y, x, weight = value_pairs(y_true, y_pred, sample_weight)
         outputs = y.shape[-1]
         if self.moments is None and outputs is not None:
             self.moments = self.add_sum("moments", (8, outputs))
@@ -61,7 +61,7 @@ class PairMoments(Streaming):
         present = ops.cast(w != 0, "float64") * one
         rows = (w * one, w * x, w * y, w * x * x, w * y * y, w * x * y, w * ops.square(x - y))
         sums = [ops.sum(row, axis=0) for row in (*rows, present)]
-        self.moments.assign_add(ops.stack(sums) + poison)
+        self.moments.assign_add(ops.stack(sums))
 
     def _spreads(self) -> tuple[Tensor, ...]:
         """Means of x and y, their variances, their covariance: a vector each, over outputs."""

@@ -53,11 +53,11 @@ class PeakSignalNoiseRatio(SampleMean):
 
     def _values(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        a, b, weight, poison = value_pairs(y_true, y_pred, sample_weight, max_rank=None)
+    ) -> tuple[Tensor, Tensor]:
+        a, b, weight = value_pairs(y_true, y_pred, sample_weight, max_rank=None)
         error = example_mean(ops.square(a - b))
         decibels = 20.0 * math.log10(self.max_val) - 10.0 / math.log(10.0) * ops.log(error)
-        return decibels, weight, poison
+        return decibels, weight
 
     def get_config(self) -> Config:
         return {**super().get_config(), "max_val": self.max_val}

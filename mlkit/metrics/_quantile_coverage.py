@@ -48,19 +48,17 @@ class QuantileCoverage(Streaming):
         for quantile in quantiles:
             check_number("quantiles", quantile, low=0, high=1, open_low=True, open_high=True)
         self.quantiles = quantiles
-        self.below = self.add_sum("below", (len(quantiles),))
-        self.weight = self.add_sum("weight")
+        self.sums = self.add_sum("sums", (len(quantiles) + 1,))
 
     def update_state(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
     ) -> None:
-        y, x, weight, poison = quantile_pairs(y_true, y_pred, sample_weight, len(self.quantiles))
-        below = ops.cast(y[:, None] <= x, "float64") * weight[:, None]
-        self.below.assign_add(ops.sum(below, axis=0) + poison)
-        self.weight.assign_add(ops.sum(weight))
+        y, x, weight = quantile_pairs(y_true, y_pred, sample_weight, len(self.quantiles))
+        below = ops.sum(ops.cast(y[:, None] <= x, "float64") * weight[:, None], axis=0)
+        self.sums.assign_add(ops.append(below, ops.sum(weight)))
 
     def result(self) -> dict[str, Tensor]:
-        shares = self._cast(ratio(ops.convert_to_tensor(self.below), self.weight))
+        shares = self._cast(ratio(self.sums[:-1], self.sums[-1]))
         return {f"{self.name}_{q:g}": shares[i] for i, q in enumerate(self.quantiles)}
 
     def get_config(self) -> Config:

@@ -84,9 +84,7 @@ def report(
         raise ValueError(
             f"`labels` must name each of {count} classes. Received: {len(labels)} names"
         )
-    true, predicted, weight, _ = class_pairs(
-        y_true, y_pred, sample_weight, count, threshold=threshold
-    )
+    true, predicted, weight = class_pairs(y_true, y_pred, sample_weight, count, threshold=threshold)
     scores = None if is_integer(y_pred) else _probabilities(y_pred, count, from_logits)
     return ClassificationReport(
         ops.convert_to_numpy(true),

@@ -7,7 +7,7 @@ from keras import ops
 from mlkit._core.checks import check_choice, check_integer
 from mlkit._core.types import Config, Tensor
 from mlkit.metrics._buffered import Buffered
-from mlkit.metrics._inputs import class_targets, example_weights, poisoned
+from mlkit.metrics._inputs import class_targets, example_weights, mask_of, spoiled
 from mlkit.metrics._streaming import ratio
 
 BLOCK = 256  # queries at a time: 256 x 10,000 similarities in float64 are 20 MB
@@ -45,6 +45,7 @@ class Retrieval(Buffered):
     def update_state(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
     ) -> None:
+        mask = mask_of(y_pred)
         y_pred = ops.convert_to_tensor(y_pred)
         if len(y_pred.shape) != 2 or y_pred.shape[-1] != self.dim:
             raise ValueError(
@@ -53,12 +54,13 @@ class Retrieval(Buffered):
             )
         # Any number is a label here; the impossible count of classes leaves one-hot rows out.
         label = class_targets(y_true, y_pred.shape[:1], -1)
-        weight = example_weights(sample_weight, label)
-        poison = poisoned(
-            ops.logical_and(ops.any(ops.isnan(y_pred), axis=-1), weight != 0),
+        weight = example_weights(sample_weight, label, mask)
+        weight = spoiled(
+            weight,
+            ops.any(ops.isnan(y_pred), axis=-1),
             "`y_pred` must not be NaN where the weight is not 0.",
         )
-        self._store({"embedding": y_pred, "label": label}, weight, poison)
+        self._store({"embedding": y_pred, "label": label}, weight)
 
     def result(self) -> Tensor:
         label, weight = self._column("label"), self._column("weight")

@@ -9,7 +9,7 @@ from keras import ops
 from mlkit._core.checks import check_integer
 from mlkit._core.types import Config, Tensor
 from mlkit.metrics._buffered import Buffered
-from mlkit.metrics._inputs import label_pairs, poisoned
+from mlkit.metrics._inputs import label_pairs, spoiled
 
 
 class ScoreStore(Buffered):
@@ -45,14 +45,15 @@ class ScoreStore(Buffered):
     def update_state(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
     ) -> None:
-        true, score, weight, poison = label_pairs(y_true, y_pred, sample_weight, self._labels)
+        true, score, weight = label_pairs(y_true, y_pred, sample_weight, self._labels)
         if self.thresholds is None:
-            self._store({"true": true, "score": score}, weight, poison)
+            self._store({"true": true, "score": score}, weight)
             return
         score = ops.cast(score, "float64")
-        outside = ops.logical_and(ops.any((score < 0) | (score > 1), axis=-1), weight != 0)
-        poison = poison + poisoned(
-            outside, "`y_pred` must be probabilities in [0, 1] with `thresholds`; without, any."
+        weight = spoiled(
+            weight,
+            ops.any((score < 0) | (score > 1), axis=-1),
+            "`y_pred` must be probabilities in [0, 1] with `thresholds`; without, any.",
         )
         bins, labels = self.thresholds, self._labels
         index = ops.cast(ops.clip(ops.floor(score * bins), 0, bins - 1), "int32")
@@ -61,7 +62,7 @@ class ScoreStore(Buffered):
         each = ops.reshape(weight[:, None] * ops.ones((labels,), "float64"), (-1,))
         sums = ops.segment_sum(each, ops.reshape(cell, (-1,)), num_segments=2 * labels * bins)
         self.histogram.assign_add(ops.reshape(sums, (2, labels, bins)))
-        self.poison.assign_add(poison)
+        self._spoil(weight)
 
     def _sides(self) -> tuple[Tensor, Tensor, Tensor]:
         """Scores, weights of positives and weights of negatives, `(labels, examples)` each."""

@@ -70,8 +70,8 @@ class StructuralSimilarity(SampleMean):
 
     def _values(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        a, b, weight, poison = value_pairs(y_true, y_pred, sample_weight, max_rank=4)
+    ) -> tuple[Tensor, Tensor]:
+        a, b, weight = value_pairs(y_true, y_pred, sample_weight, max_rank=4)
         values, _ = structural_similarity(
             a,
             b,
@@ -81,7 +81,7 @@ class StructuralSimilarity(SampleMean):
             k1=self.k1,
             k2=self.k2,
         )
-        return ops.cast(values, "float64"), weight, poison
+        return ops.cast(values, "float64"), weight
 
     def get_config(self) -> Config:
         return {

@@ -39,7 +39,7 @@ class SymmetricMeanAbsolutePercentageError(SampleMean):
 
     def _values(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        y, x, weight, poison = value_pairs(y_true, y_pred, sample_weight, max_rank=None)
+    ) -> tuple[Tensor, Tensor]:
+        y, x, weight = value_pairs(y_true, y_pred, sample_weight, max_rank=None)
         share = ratio(2.0 * ops.abs(y - x), ops.abs(y) + ops.abs(x), 0.0)
-        return example_mean(share), weight, poison
+        return example_mean(share), weight
