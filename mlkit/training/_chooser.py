@@ -53,6 +53,8 @@ class Chooser:
             if asked.xla:
                 self._refuse_without_kernel()
             return asked
+        if self.engine.no_xla is not None:
+            return self._plain(self.engine.no_xla)
         if self.updates is None or self.updates <= SHORT:
             return self._plain(
                 f"at most {SHORT} updates: nothing would pay"

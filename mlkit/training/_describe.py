@@ -6,7 +6,7 @@ from mlkit.training._callbacks import wants_every_batch
 from mlkit.training._engine import Engine
 
 
-def describe(engine: Engine, callbacks: list[Any]) -> str:
+def describe(engine: Engine, callbacks: list[Any], replicas: list[str]) -> str:
     """Which program runs the job, why, and who makes it stop how often."""
     model = engine.model
     lines = [f"Trainer of {model.name} ({type(model).__name__})"]
@@ -16,6 +16,7 @@ def describe(engine: Engine, callbacks: list[Any]) -> str:
         lines.append(f"  execution   {engine.choice}")
         if engine.choice.xla:
             lines.append("              XLA draws dropout masks of its own: other than without it")
+    lines += [f"  {'' if i else 'replicas':<10}  {text}" for i, text in enumerate(replicas)]
     eager = [type(c).__name__ for c in callbacks if wants_every_batch(c)]
     if eager:
         lines.append(

@@ -27,6 +27,7 @@ class Engine:
         steps: the step of each kind: `"train"`, `"test"`, `"predict"`.
         execution: the program asked for, or `"auto"`.
         averaged: a context in which the model has its averaged weights, if any are kept.
+        no_xla: why XLA is out of the question, or None.
     """
 
     def __init__(
@@ -35,9 +36,10 @@ class Engine:
         steps: dict[str, Step],
         execution: str,
         averaged: Callable[[], AbstractContextManager[None]],
+        no_xla: str | None = None,
     ) -> None:
         self.model, self.steps, self.execution = model, steps, execution
-        self.averaged = averaged
+        self.averaged, self.no_xla = averaged, no_xla
         self.model_step = ModelStep(model)
         self._programs: dict[Any, Any] = {}
         self._log_order: dict[str, int] = {}

@@ -7,7 +7,7 @@ import keras
 from mlkit.training._history import History
 from mlkit.training._trainer import Trainer
 
-_TRAINER_ARGUMENTS = ("accumulate", "gradients", "ema", "execution", "seed")
+_TRAINER_ARGUMENTS = ("accumulate", "gradients", "ema", "execution", "strategy", "seed")
 
 
 def fit(model: keras.Model, x: Any = None, y: Any = None, **kwargs: Any) -> History:
@@ -17,8 +17,8 @@ def fit(model: keras.Model, x: Any = None, y: Any = None, **kwargs: Any) -> Hist
         model: a compiled Keras model.
         x, y: the data, as for `Trainer.fit`.
         **kwargs: those of `Trainer.fit` (all of `keras.Model.fit`'s), and of `Trainer`:
-            `accumulate`, `gradients`, `ema`, `execution`, `seed`. With `ema` the model has its
-            averaged weights when the call returns.
+            `accumulate`, `gradients`, `ema`, `execution`, `strategy`, `seed`. With `ema` the model
+            has its averaged weights when the call returns.
 
     Returns:
         The metrics of each epoch.

@@ -1,12 +1,14 @@
 """What a compiled Keras model does with one batch: forward pass, loss, metrics."""
 
 import inspect
+import math
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from mlkit._core.types import Tensor
+from mlkit.training._replica import Share, known_part
 from mlkit.training._update import examples
 
 
@@ -29,6 +31,10 @@ class ModelStep:
             p.kind is p.VAR_KEYWORD for p in parameters.values()
         )
         self._loss_takes_training = "training" in inspect.signature(model.compute_loss).parameters
+        # Under a strategy: what Keras divides losses by there, and a part's share of the loss if
+        # that is not its share of the examples.
+        self.loss_factor = 1
+        self.share: Share | None = None
 
     def tracker(self) -> keras.metrics.Metric | None:
         """Keras' own mean of the loss; None for a model that keeps its metrics itself."""
@@ -45,17 +51,32 @@ class ModelStep:
         """The total loss of a batch; updates the loss tracker and the metrics."""
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
         y_pred = self.call(x, training=training)
-        extra = {"training": training} if self._loss_takes_training else {}
-        loss = self.model.compute_loss(
-            x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **extra
-        )
+        loss = self._total(batch, y_pred, training)
+        if self.loss_factor != 1:
+            loss = loss * tf.cast(self.loss_factor, loss.dtype)
         tracker = self.tracker()
         if tracker is not None:
             tracker.update_state(
-                tf.stop_gradient(loss), sample_weight=tf.cast(examples(x), tf.float32)
+                tf.stop_gradient(self._to_report(loss, batch)),
+                sample_weight=tf.cast(examples(x), tf.float32),
             )
         self.model.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
         return loss
+
+    def _total(self, batch: Any, y_pred: Any, training: bool) -> Tensor:
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
+        extra = {"training": training} if self._loss_takes_training else {}
+        return self.model.compute_loss(
+            x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **extra
+        )
+
+    def _to_report(self, loss: Tensor, batch: Any) -> Tensor:
+        """A replica's loss as one that gives the batch's when it is averaged by examples."""
+        part = known_part()
+        if part is None or self.share is None:
+            return loss
+        portion = tf.cast(examples(batch), loss.dtype) / tf.cast(examples(part.whole), loss.dtype)
+        return loss * tf.cast(self.share(batch, part.whole), loss.dtype) / portion
 
     def prepare(self, batch: Any) -> None:
         """Create every variable that one batch needs, and leave their values as they were."""
@@ -70,6 +91,47 @@ class ModelStep:
             variable.assign(value)
         if self.model.optimizer is not None and not self.model.optimizer.built:
             self.model.optimizer.build(self.model.trainable_variables)
+
+    def prepare_in(self, strategy: tf.distribute.Strategy, batch: Any) -> None:
+        """The same inside of a strategy, where metrics cannot be updated outside of a replica.
+
+        Raises:
+            ValueError: some losses are divided by the number of replicas and others are not.
+        """
+        with strategy.scope():
+            if not self.model.built:
+                self.call(keras.utils.unpack_x_y_sample_weight(batch)[0], training=False)
+            # What is updated here is forgotten; what is made here stays.
+            values = [(v, tf.convert_to_tensor(v)) for v in self.model.variables]
+            with keras.StatelessScope(state_mapping=values):
+                self.loss(batch, training=False)
+            if self.model.optimizer is not None and not self.model.optimizer.built:
+                self.model.optimizer.build(self.model.trainable_variables)
+        y_pred = self.call(keras.utils.unpack_x_y_sample_weight(batch)[0], training=False)
+        with strategy.scope():
+            inside = float(self._total(batch, y_pred, False))
+        self.loss_factor = _loss_factor(
+            float(self._total(batch, y_pred, False)), inside, strategy.num_replicas_in_sync
+        )
+
+
+def _loss_factor(outside: float, inside: float, replicas: int) -> int:
+    """What a loss must be multiplied by in a strategy's scope to be what it is outside of it.
+
+    Keras divides a mean by the number of replicas; a sum, or a loss that is a scalar from the
+    start, it does not.
+    """
+    if replicas == 1 or not math.isfinite(outside) or outside == inside == 0:
+        return replicas
+    ratio = outside / inside if inside else 0.0
+    for factor in (1, replicas):
+        if math.isclose(ratio, factor, rel_tol=1e-3):
+            return factor
+    raise ValueError(
+        f"On {replicas} replicas Keras divides some losses of the model by {replicas} and others "
+        "not: those that are a scalar for the whole batch, or a sum, beside means or regularizers. "
+        "Give all losses one value an example, or override `Trainer.train_step`."
+    )
 
 
 def compile_missing(

@@ -12,7 +12,8 @@ from mlkit._core.types import Tensor
 from mlkit.gradients._slices import dense, global_norm, times
 from mlkit.training._model_step import overrides
 from mlkit.training._programs import Logs
-from mlkit.training._shares import share_of
+from mlkit.training._replica import replica_count, summed
+from mlkit.training._replicated import seed_states
 from mlkit.training._trainer import Trainer
 from mlkit.training._update import Gradients, value_and_grad
 
@@ -71,9 +72,11 @@ class SAM(Trainer):
     def train_step(self, batch: Any) -> Logs:
         """One update from one batch, in two passes; as for `mk.Trainer`."""
         variables = self.model.trainable_variables
-        seeds = _seed_states(self.model)
+        seeds = seed_states(self.model)
         before = [tf.identity(s) for s in seeds]
         gradients = self._gradients(self._loss, batch)
+        if replica_count() > 1:
+            gradients = summed(gradients)  # one direction for all
         steps = ascent(gradients, variables, self.rho, self.adaptive)
         after = [tf.identity(s) for s in seeds]
         for seed, value in zip(seeds, before, strict=True):
@@ -94,7 +97,7 @@ class SAM(Trainer):
             batch,
             accumulate=self.accumulate,
             optimizer=self.optimizer,
-            share=share_of(self.model, self.accumulate),
+            share=self.share,
         )[1]
 
     def _elsewhere(
@@ -117,13 +120,6 @@ class SAM(Trainer):
             return value
 
         return loss
-
-
-def _seed_states(model: keras.Model) -> list[Any]:
-    """The states of a model's seed generators: what is neither a weight nor a metric's."""
-    others = [*model.non_trainable_weights, *(v for m in model.metrics for v in m.variables)]
-    known = {id(v) for v in others}
-    return [v for v in model.non_trainable_variables if id(v) not in known]
 
 
 def ascent(

@@ -1,14 +1,12 @@
 """What the loss of a part of a batch counts for in the loss of the whole."""
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from mlkit._core.types import Tensor
-
-Share = Callable[[Any, Any], Tensor]
+from mlkit.training._replica import Share
 
 
 def share_of(model: keras.Model, accumulate: int) -> Share | None:

@@ -7,9 +7,11 @@ from functools import partial
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from mlkit._core.checks import check_integer
 from mlkit._state.variables import collect
+from mlkit.training._alone import replicas_of
 from mlkit.training._arrays import Arrays
 from mlkit.training._callbacks import stops_on_nonfinite
 from mlkit.training._chooser import Chooser
@@ -25,6 +27,7 @@ from mlkit.training._model_step import compile_missing, overrides
 from mlkit.training._plan import Plan
 from mlkit.training._predict import predict_arrays, predict_stream
 from mlkit.training._programs import Logs, check_execution
+from mlkit.training._replica import Share
 from mlkit.training._run import RunLog
 from mlkit.training._setup import (
     Watching,
@@ -60,6 +63,10 @@ class Trainer:
             warm-up. The averages validate, predict, and are in the model while callbacks run at
             the end of an epoch (and so are what they save); training goes on with the weights
             themselves. Default: none.
+        strategy: a `tf.distribute` strategy. Batch sizes stay those of the whole batch, which the
+            replicas share; what is learned is what one device learns, up to rounding. A model that
+            was made outside of its scope is rebuilt inside of it (`trainer.model`), and has what
+            was learned when `fit` returns. Default: none.
         execution: `"auto"`, or one of `"eager"`, `"step"`, `"fused"`, `"epoch"`, alone or with
             `"+xla"`. All learn the same. Default `"auto"`.
         seed: of the order of the examples; default: from Python's `random`, and so from
@@ -91,28 +98,31 @@ class Trainer:
         gradients: Sequence[Transform] = (),
         ema: float | None = None,
         execution: str = "auto",
+        strategy: tf.distribute.Strategy | None = None,
         seed: int | None = None,
     ) -> None:
         check_integer("accumulate", accumulate, low=1)
         check_execution(execution)
-        self.model = model
         extra = {"loss_weights": loss_weights, "weighted_metrics": weighted_metrics}
         compile_missing(model, loss=loss, optimizer=optimizer, metrics=metrics, extra=extra)
+        self._replicas = replicas_of(strategy, model)
+        self.model = self._replicas.model
         self.accumulate = accumulate
         self.gradients = list(gradients)
         self.execution = execution
         self.seed = seed
-        steps = {"train": self.train_step, "test": self.test_step, "predict": self.predict_step}
         self._average = None if ema is None else WeightAverage(ema)
-        self._engine = Engine(model, steps, execution, self.averaged)
+        steps, no_xla = self._replicas.steps(self), self._replicas.no_xla
+        self._engine = Engine(self.model, steps, execution, self.averaged, no_xla)
         self._prepared = False
         self._callbacks: list[Any] = []
         self._refuse_what_a_custom_step_ignores()
+        self._replicas.refuse(self)
 
     @property
     def plan(self) -> str:
         """How the last job was run, and why; what `print(trainer)` shows."""
-        return describe(self._engine, self._callbacks)
+        return describe(self._engine, self._callbacks, self._replicas.describe())
 
     def __str__(self) -> str:
         return self.plan
@@ -129,6 +139,7 @@ class Trainer:
         """Write the averaged weights, if `ema` is given, into the model for good."""
         if self._average is not None:
             self._average.finalize()
+        self._replicas.give_back()
 
     @property
     def optimizer(self) -> Any:
@@ -165,10 +176,15 @@ class Trainer:
             batch,
             accumulate=self.accumulate,
             optimizer=self.optimizer,
-            share=share_of(self.model, self.accumulate),
+            share=self.share,
         )
         self.apply_gradients(gradients, variables)
         return {}
+
+    @property
+    def share(self) -> Share | None:
+        """What a part of a batch counts for in its loss: `share` of `value_and_grad`."""
+        return share_of(self.model, self.accumulate * self._replicas.count)
 
     def apply_gradients(self, gradients: list[Any], variables: Sequence[Any]) -> None:
         """Transform, apply and average: the end of a `train_step` with one optimizer."""
@@ -273,6 +289,7 @@ class Trainer:
             validation_data, validation_batch_size or batch_size, validation_steps
         )
         self._prepare(train)
+        self._replicas.check_batch(train)
         log = None if run is None else RunLog(run, epochs, train)
         watching = gather_callbacks(callbacks, verbose, epochs, train, self.model, log)
         if self._has_the_default_step():
@@ -287,12 +304,12 @@ class Trainer:
             validate_every=validate_every,
         )
         if run is None:
-            self._run(self._loop(plan, train, watching, None))
+            self._run(plan, train, watching, None)
             return watching.history
         with kept_run(
             run, self, train, watching, save_every, keep, keep_best, keep_every, resume
         ) as keeper:
-            self._run(self._loop(plan, train, watching, keeper))
+            self._run(plan, train, watching, keeper)
         return watching.history
 
     def _loop(self, plan: Plan, train: Source, watching: Watching, keeper: Keeper | None) -> Loop:
@@ -305,7 +322,7 @@ class Trainer:
         watch = any(stops_on_nonfinite(c) for c in self._callbacks)
         plan.in_one_call = nobody_looks_within(plan, watching, keeper)
         choice = None if keeper is None else keeper.choice
-        if choice is None:
+        if choice is None or (choice.xla and engine.no_xla):
             everything = list(collect(self).values())
             chooser = Chooser(engine, train, updates, everything, watch, plan.in_one_call)
             choice, plan.in_one_call = chooser.choose(), chooser.whole
@@ -318,7 +335,12 @@ class Trainer:
             keeper.choice = choice
         return loop
 
-    def _run(self, loop: Loop) -> None:
+    def _run(self, plan: Plan, train: Source, watching: Watching, keeper: Keeper | None) -> None:
+        with self._replicas.scope():
+            self._run_loop(self._loop(plan, train, watching, keeper))
+        self._replicas.give_back()
+
+    def _run_loop(self, loop: Loop) -> None:
         self.model.stop_training = False
         callback_list = loop.callbacks
         callback_list.on_train_begin()
@@ -347,13 +369,14 @@ class Trainer:
         callback_list = keras.callbacks.CallbackList(
             callbacks, model=self.model, verbose=0, epochs=1, steps=data.steps
         )
-        return self._engine.evaluate(data, callback_list)
+        with self._replicas.scope():
+            return self._engine.evaluate(data, callback_list)
 
     def predict(self, x: Any, *, batch_size: int | None = None, steps: int | None = None) -> Any:
         """The outputs for `x`, as numpy arrays in the structure of the model's output."""
         data = source(x, batch_size=batch_size, steps=steps)
         run = predict_arrays if isinstance(data, Arrays) else predict_stream
-        with self.averaged():
+        with self._replicas.scope(), self.averaged():
             return run(self._engine, data)
 
     def _prepare(self, data: Source) -> None:
@@ -361,9 +384,10 @@ class Trainer:
         if self._prepared and self.model.built:
             return
         head = data.head(8)
-        self._engine.model_step.prepare(head)
+        self._replicas.prepare(self._engine.model_step, head, self.share)
         if self._has_the_default_step():
             check_data(self.model, data, head)
         if self._average is not None:
-            self._average.build(self.model.trainable_variables)
+            with self._replicas.scope():
+                self._average.build(self.model.trainable_variables)
         self._prepared = True

@@ -10,6 +10,16 @@ import tensorflow as tf
 from mlkit._core.checks import check_integer
 from mlkit._core.types import Tensor, Variable
 from mlkit.gradients._slices import all_finite
+from mlkit.training._replica import (
+    Share,
+    clips,
+    known_part,
+    once_in_all,
+    part_of,
+    replica_count,
+    summed,
+    sums_first,
+)
 
 Gradients = list[Any]
 Transform = Callable[[Gradients, Sequence[Variable]], Gradients]
@@ -30,7 +40,7 @@ def value_and_grad(
     *,
     accumulate: int = 1,
     optimizer: keras.Optimizer | None = None,
-    share: Callable[[Any, Any], Tensor] | None = None,
+    share: Share | None = None,
 ) -> tuple[Tensor, Gradients]:
     """The loss of a batch and its gradients, in one part or several.
 
@@ -39,6 +49,11 @@ def value_and_grad(
     of the whole batch in one part, up to rounding, also where the batch does not divide. What
     depends on the batch otherwise (the statistics of batch normalisation, dropout masks) is that
     of the parts.
+
+    Inside of `strategy.run` the gradients are those of this replica's share of the batch in the
+    loss of all replicas: their sum is the gradient of the whole batch, also where one replica has
+    more examples than another. `loss_fn` returns a plain mean there as well; a `keras.losses`
+    object divides its mean by the number of replicas, which must be undone.
 
     Args:
         loss_fn: from a batch (or a part of it) to its scalar loss: the mean over its examples.
@@ -70,10 +85,16 @@ def value_and_grad(
     """
     check_integer("accumulate", accumulate, low=1)
     variables = list(variables)
+    replica = part_of(batch, examples)
+    if replica is not None:
+        share = replica.weight_by(share or _share_of_examples)
     if accumulate == 1:
-        loss, gradients = _differentiate(loss_fn, variables, batch, optimizer)
+        weight = None if replica is None or share is None else share(batch, batch)
+        loss, gradients = _differentiate(loss_fn, variables, batch, optimizer, weight)
     else:
         loss, gradients = _in_parts(loss_fn, variables, batch, accumulate, optimizer, share)
+    if replica is not None:
+        loss = tf.math.divide_no_nan(loss, tf.cast(replica.portion, loss.dtype))
     if variables and all(g is None for g in gradients):
         raise ValueError(
             "No gradient reaches any of the trainable variables. The loss must be computed from "
@@ -104,7 +125,7 @@ def _in_parts(
     missing: list[bool] = []
 
     def add(start: Any, count: Any, loss: Any, sums: list[Any]) -> tuple[Any, list[Any]]:
-        part = keras.tree.map_structure(lambda t: _cut(t, start, count), batch)
+        part = keras.tree.map_structure(lambda t: piece(t, start, count), batch)
         value, gradients = _differentiate(loss_fn, variables, part, optimizer, share(part, batch))
         missing[:] = [g is None for g in gradients]
         sums = [
@@ -130,7 +151,7 @@ def _in_parts(
     return loss, [None if m else s for m, s in zip(missing, sums, strict=True)]
 
 
-def _cut(values: Any, start: Any, count: Any) -> Any:
+def piece(values: Any, start: Any, count: Any) -> Any:
     """`count` examples from `start` on; None (no sample weights) stays None."""
     if values is None:
         return None
@@ -155,6 +176,8 @@ def apply_gradients(
 ) -> None:
     """Transform the gradients and apply them, once.
 
+    Inside of `strategy.run` they are summed over replicas first.
+
     Args:
         optimizer: a Keras optimizer. With a `LossScaleOptimizer` the gradients must be those of the
             scaled loss (`value_and_grad(..., optimizer=optimizer)`): the transforms see them in
@@ -174,6 +197,11 @@ def apply_gradients(
         [2.5, 3.5]
     """
     variables = list(variables)
+    replicas = replica_count()
+    reduced = replicas > 1 and (bool(transforms) or not sums_first(optimizer))
+    if reduced:
+        _refuse_clipping(optimizer)
+        gradients = summed(gradients)
     given = gradients
     if transforms:
         scale = _scale(optimizer)
@@ -187,11 +215,22 @@ def apply_gradients(
             scale = tf.where(all_finite(given), scale, float("nan"))
         if scale is not None:
             gradients = [_times(g, scale) for g in gradients]
+    if reduced:
+        gradients = [once_in_all(g, by_parts=clips(optimizer)) for g in gradients]
     with warnings.catch_warnings():
         if not any(g is None for g in given):
             # What is None now a transform froze on purpose.
             warnings.filterwarnings("ignore", "Gradients do not exist for variables")
         optimizer.apply(gradients, variables)
+
+
+def _refuse_clipping(optimizer: keras.Optimizer) -> None:
+    if known_part() is None and clips(optimizer):
+        raise ValueError(
+            f"{type(optimizer).__name__} clips gradients before it sums them over replicas. In a "
+            "loop of your own give `transforms=[mk.gradients.clip_by_global_norm(...)]` in the "
+            "place of the optimizer's `clipnorm`, `global_clipnorm` or `clipvalue`."
+        )
 
 
 def updates_of(optimizer: keras.Optimizer) -> Tensor:
