@@ -63,12 +63,12 @@ class Trainer:
             warm-up. The averages validate, predict, and are in the model while callbacks run at
             the end of an epoch (and so are what they save); training goes on with the weights
             themselves. Default: none.
+        execution: `"auto"`, or one of `"eager"`, `"step"`, `"fused"`, `"epoch"`, alone or with
+            `"+xla"`. All learn the same. Default `"auto"`.
         strategy: a `tf.distribute` strategy. Batch sizes stay those of the whole batch, which the
             replicas share; what is learned is what one device learns, up to rounding. A model that
             was made outside of its scope is rebuilt inside of it (`trainer.model`), and has what
             was learned when `fit` returns. Default: none.
-        execution: `"auto"`, or one of `"eager"`, `"step"`, `"fused"`, `"epoch"`, alone or with
-            `"+xla"`. All learn the same. Default `"auto"`.
         seed: of the order of the examples; default: from Python's `random`, and so from
             `keras.utils.set_random_seed`.
 
