@@ -189,6 +189,8 @@ class Store:
                 continue
             try:
                 facts = manifest.read(folder)
+                if facts["update"] != number:
+                    raise manifest.Damaged(f"it is that of update {facts['update']}, renamed")
                 return _Saved(folder, number, facts, arrays.read(folder, facts["variables"]))
             except manifest.Damaged as damage:
                 if damage.newer:

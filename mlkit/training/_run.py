@@ -62,7 +62,7 @@ class RunLog(keras.callbacks.Callback):
         if not path.exists():
             return
         lines = path.read_text(encoding="utf-8").splitlines()
-        kept = [line for line in lines if json.loads(line)["epoch"] <= epoch]
+        kept = [line for line in lines if _epoch_of(line) <= epoch]
         if len(kept) < len(lines):
             write_text(path, "".join(f"{line}\n" for line in kept))
 
@@ -77,6 +77,14 @@ class RunLog(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Any = None) -> None:
         self._writer.close()
+
+
+def _epoch_of(line: str) -> float:
+    """The epoch of a line; infinite for one that a crash or a full disk has torn."""
+    try:
+        return json.loads(line)["epoch"]
+    except (ValueError, KeyError, TypeError):
+        return float("inf")
 
 
 def make_directory(path: Path) -> None:

@@ -23,10 +23,11 @@ class StreamProgram:
         eager = name == "eager"
         self._step = job.step if eager else tf.function(job.step, jit_compile=xla or None)
         self._block = tf.function(self._run_block, autograph=False)
+        # One trace, for the shapes that the data declare and not for those that come first: a run
+        # that goes on at the short last batch of an epoch would round differently.
+        signature = (stream.element_spec, tf.TensorSpec([], tf.int32))
         self._single = (
-            self._run_single
-            if eager
-            else tf.function(self._run_single, autograph=False, reduce_retracing=True)
+            self._run_single if eager else tf.function(self._run_single, signature, autograph=False)
         )
 
     def run(self, epoch: int, start: int, stop: int | None) -> tuple[Logs, int]:
