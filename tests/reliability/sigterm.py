@@ -2,7 +2,8 @@
 
     python tests/reliability/sigterm.py --runs 100
 
-Each job would go on for ever and saves at no other time. A run is good if the process ended with
+Every fourth signal comes in the first second of training, the others in a second after the first
+epoch. Each job would go on for ever and saves at no other time. A run is good if the process ended with
 status 143 (128 + SIGTERM), if the optimizer in the checkpoint is, bit by bit, that of the process
 when it ended, and if the lock is gone. Printed are the seconds from the signal to the end of the
 process: the rest of the running block (at most one second, or the tracing of the first), the save.
@@ -30,8 +31,13 @@ class Began(jobs.Kill):
     """Tells the parent that training has begun."""
 
     path: Path
+    at_once: bool
 
     def on_train_begin(self, logs=None):
+        if Began.at_once:
+            Began.path.write_text("")
+
+    def on_epoch_end(self, epoch, logs=None):
         Began.path.write_text("")
 
 
@@ -42,7 +48,7 @@ def hash_of(values):
     return found.hexdigest()
 
 
-def train(job, folder, run, began, ended):
+def train(job, folder, run, began, ended, at_once):
     """Run a job for ever; when it is ended, write the hash of what it had then."""
     trainers = []
 
@@ -51,7 +57,7 @@ def train(job, folder, run, began, ended):
             super().__init__(*args, **kwargs)
             trainers.append(self)
 
-    Began.path, jobs.Kill = began, Began
+    Began.path, Began.at_once, jobs.Kill = began, at_once, Began
     try:
         jobs.train(job, folder, run, trainer_class=Kept, epochs=10**6, save_every=10**6)
     except SystemExit:
@@ -63,10 +69,10 @@ def train(job, folder, run, began, ended):
 def one(job, folder, number, rng):
     """(problem or "", seconds until the end, update)"""
     run, began, ended = (folder / f"{number}{end}" for end in ("", ".began", ".ended"))
-    pid = jobs.forked(train, job, folder, run, began, ended)
+    pid = jobs.forked(train, job, folder, run, began, ended, number % 4 == 0)
     while not began.exists():
         time.sleep(0.005)
-    time.sleep(rng.random() * 3.0)
+    time.sleep(rng.random())
     jobs.os.kill(pid, signal.SIGTERM)
     begin = time.monotonic()
     status = jobs.ended(pid)
