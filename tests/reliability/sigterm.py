@@ -3,7 +3,7 @@
     python tests/reliability/sigterm.py --runs 100
 
 Every fourth signal comes in the first second of training, the others in a second after the first
-epoch. Each job would go on for ever and saves at no other time. A run is good if the process ended with
+epoch. Each job would go on for ever and saves at no other time. A run is good if it ended with
 status 143 (128 + SIGTERM), if the optimizer in the checkpoint is, bit by bit, that of the process
 when it ended, and if the lock is gone. Printed are the seconds from the signal to the end of the
 process: the rest of the running block (at most one second, or the tracing of the first), the save.
