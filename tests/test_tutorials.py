@@ -47,7 +47,8 @@ TOPICS = {
     "08": "shared layers|multiple outputs|Siamese|Wide & Deep|two-tower",
     "09": "tf.data|tf.io|TFRecord|preprocessing layers|image_dataset_from_directory",
     "10": "tf.GradientTape|jacobian|hessian|custom_gradient|stop_gradient|tf.nn|tf.Module",
-    "11": "tf.function|tf.autograph|tf.gradients|tf.graph_util|tf.xla|jit_compile|retracing",
+    "11": "tf.function|tf.autograph|tf.gradients|tf.graph_util|tf.xla|jit_compile|retracing"
+    "|pruning",
     "12": "train_step|test_step|tf.train|steps_per_execution|gradient accumulation|two optimizers",
 }
 
@@ -112,7 +113,7 @@ def test_no_output_is_an_error_a_warning_or_of_one_machine(source):
     ]
     text = printed(made)
     assert not re.search(r"Warning|Traceback|0x[0-9a-f]{6}|ipykernel_|/tmp/|site-packages", text)
-    assert max(map(len, text.splitlines()), default=0) <= 120, "wider than a page"
+    assert max(map(len, text.splitlines()), default=0) <= 105, "wider than a page"
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=IDS)
@@ -197,9 +198,7 @@ def test_it_says_what_it_covers_and_covers_it(source):
 def test_links_lead_somewhere(source):
     text = "\n".join(cell.source for cell in EXPECTED[source].cells if cell.cell_type == "markdown")
     for target in re.findall(r"\]\(([\w.]+\.ipynb)\)", text):
-        number = target[:2]
-        assert re.fullmatch(r"\d\d_\w+\.ipynb", target)
-        assert number in TOPICS
+        assert (ROOT / "notebooks" / target).exists(), target
 
 
 def without_network(folder: Path) -> dict[str, str]:

@@ -14,12 +14,12 @@
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/)
 # On Colab choose *Upload* in the first dialog and give it this file.
 #
-# > * **You will** take pictures apart as arrays of numbers, compute with whole arrays at once, and
-# >   recognise digits with nothing but distances.
+# > * **You will** take pictures apart as arrays of numbers, compute with whole arrays at once,
+# >   and recognise digits with nothing but distances.
 # > * **You need** Python, a little NumPy, and what a matrix product is.
 # > * **It takes** half an hour to read and twenty seconds to run.
-# > * **The data** are 1,797 handwritten digits that come with mlkit, and one photograph that comes
-# >   with scikit-learn.
+# > * **The data** are 1,797 handwritten digits that come with mlkit, and one photograph that
+# >   comes with scikit-learn.
 
 # %%
 # Installs what is missing: on Colab everything, elsewhere nothing.

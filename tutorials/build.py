@@ -2,6 +2,7 @@
 
     python tutorials/build.py          # all
     python tutorials/build.py 01 05    # some
+    python tutorials/build.py --text   # the words alone: keeps the outputs, runs nothing
 
 Needs the extra `[tutorials]`. Prints what it measured of each, in the columns of the tests' limits.
 """
@@ -134,8 +135,24 @@ def build(source: Path) -> bool:
     return done.error is None
 
 
+def reword(source: Path) -> bool:
+    """Take the words and metadata of the source, and the outputs of the notebook that is there."""
+    old = nbformat.read(built(source), as_version=4)
+    new = notebook(source)
+    before, after = ([c for c in made.cells if c.cell_type == "code"] for made in (old, new))
+    if [cell.source for cell in before] != [cell.source for cell in after]:
+        sys.stdout.write(f"{source.stem:18s} FAILED: its code has changed, so it must be run\n")
+        return False
+    for cell, run in zip(after, before, strict=True):
+        cell.outputs, cell.execution_count = run.outputs, run.execution_count
+    built(source).write_text(serialise(new), encoding="utf-8")
+    return True
+
+
 def main() -> int:
-    return 0 if all([build(source) for source in sources(*sys.argv[1:])]) else 1
+    numbers = [argument for argument in sys.argv[1:] if argument != "--text"]
+    work = reword if "--text" in sys.argv else build
+    return 0 if all([work(source) for source in sources(*numbers)]) else 1
 
 
 if __name__ == "__main__":

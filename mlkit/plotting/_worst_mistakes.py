@@ -46,7 +46,7 @@ def _show(axes: Any, image: np.ndarray, title: str) -> None:
     axes.imshow(scaled, cmap="gray_r", interpolation="nearest")
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.spines[:].set_color("0.6")
+    axes.spines[:].set(color="0.6", visible=True)
     axes.set_title(title, fontsize=9)
 
 
