@@ -5,7 +5,7 @@
 #     line: "a model as a class: blocks, a loss on its inside, and a file that gives back the same"
 #     seconds: 45
 #     data: "cars (vega_datasets)"
-#     covers: [subclassing, get_config, add_loss, saving, residual blocks, MC dropout, regression]
+#     covers: [subclassing, get_config, add_loss, saving, residual blocks, MC dropout]
 # ---
 
 # %% [markdown]
