@@ -231,13 +231,14 @@ assert "cumsum" in search(tf.math, "cumulative"), "found without knowing its nam
 # ## Two reading paths
 #
 # **The engineer's path** leads to a model that works and goes on working: [02
-# Model](02_model.ipynb), 07 Classification, 08 Functional API, 09 Data API, 06 Callbacks, and [03
-# Custom model](03_custom_model.ipynb) when something of your own has to be saved.
+# Model](02_model.ipynb), [07 Classification](07_classification.ipynb), [08 Functional
+# API](08_functional_api.ipynb), 09 Data API, 06 Callbacks, and [03 Custom
+# model](03_custom_model.ipynb) when something of your own has to be saved.
 #
 # **The researcher's path** leads to full control: [01 Tensors](01_tensors.ipynb), [10
-# GradientTape](10_gradient_tape.ipynb), [11 tf.function](11_tf_function.ipynb), 12 Custom
-# training loops, and then [05 Custom layers](05_custom_layers.ipynb) and 04 Custom losses and
-# metrics.
+# GradientTape](10_gradient_tape.ipynb), [11 tf.function](11_tf_function.ipynb), [12 Custom
+# training loops](12_training_loops.ipynb), and then [05 Custom layers](05_custom_layers.ipynb)
+# and 04 Custom losses and metrics.
 #
 # Every notebook stands on its own. Each does a thing first with nothing but TensorFlow, then with
 # the helper, and asserts that both give the same. Each shows a trap: a mistake that raises
@@ -246,7 +247,7 @@ assert "cumsum" in search(tf.math, "cumulative"), "found without knowing its nam
 #
 # How to work with them? Run a notebook from top to bottom first, and look at the pictures. Then
 # change one number and say what will happen before you run the cell again. That is where most of
-# the learning is. The exercises come last, and none of them needs more than ten lines.
+# the learning is. The exercises come last, and few of them need more than ten lines.
 #
 # ## The ecosystem
 #

@@ -516,4 +516,5 @@ check_mean(mean)
 # * Random numbers of NumPy freeze. Checks vanish under XLA. Neither says so.
 # * `mk.fit(..., execution=...)` chooses among programs that all learn the same.
 #
-# **Next:** 12 Custom training loops puts graphs, tapes and metrics together.
+# **Next:** [12 Custom training loops](12_training_loops.ipynb) puts graphs, tapes and metrics
+# together.
