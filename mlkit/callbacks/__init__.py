@@ -2,6 +2,16 @@
 
 from keras.callbacks import *
 
+from mlkit.callbacks._average_model_checkpoint import (
+    AverageModelCheckpoint as AverageModelCheckpoint,
+)
+from mlkit.callbacks._ema_teacher import EMATeacher as EMATeacher
+from mlkit.callbacks._freeze_bn import FreezeBN as FreezeBN
+from mlkit.callbacks._gradual_unfreeze import GradualUnfreeze as GradualUnfreeze
+from mlkit.callbacks._lr_finder import LRFinder as LRFinder
+from mlkit.callbacks._stochastic_weight_averaging import (
+    StochasticWeightAveraging as StochasticWeightAveraging,
+)
 from mlkit.callbacks._time_stopping import TimeStopping as TimeStopping
 from mlkit.callbacks._top_k_checkpoint import TopKCheckpoint as TopKCheckpoint
 from mlkit.callbacks._tqdm_progress_bar import TQDMProgressBar as TQDMProgressBar

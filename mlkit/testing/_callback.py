@@ -19,7 +19,6 @@ LOOPS = (None, "step", "fused", "epoch")
 
 
 def _model() -> keras.Model:
-    keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(0.05), loss, metrics=["accuracy"])
@@ -34,7 +33,8 @@ def _data() -> tuple[Any, Any]:
 
 def fit(spec: CallbackSpec, callback: Any, loop: str | None, *others: Any) -> keras.Model:
     """Train a small model for three epochs of five updates with a callback, in one of the loops."""
-    model, (x, y) = _model(), _data()
+    keras.utils.set_random_seed(0)
+    model, (x, y) = (spec.model or _model)(), _data()
     options = {"epochs": 3, "batch_size": 8, "shuffle": False, "verbose": 0}
     options |= {"validation_data": (x[:16], y[:16]), "callbacks": [callback, *others]}
     options |= spec.fit_kwargs

@@ -254,6 +254,8 @@ class CallbackSpec(Spec):
         stateful: whether `get_state`/`set_state` carry it over a resume.
         observe: `callback -> comparable`, what it saw or did, to be the same in every loop.
         fit_kwargs: further arguments for `fit`, the same in every loop.
+        model: makes the compiled model to train, of 4 inputs and 3 classes, where a small
+            classifier with Adam will not do.
     """
 
     kind: ClassVar[str] = "callback"
@@ -262,3 +264,4 @@ class CallbackSpec(Spec):
     stateful: bool = False
     observe: Callable[[Any], Any] | None = None
     fit_kwargs: Kwargs = field(default_factory=dict)
+    model: Callable[[], keras.Model] | None = None

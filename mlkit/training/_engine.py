@@ -55,7 +55,8 @@ class Engine:
     def _model_signature(self) -> Any:
         """What a traced program depends on: another value needs another trace."""
         trainable = tuple(id(v) for v in self.model.trainable_variables)
-        return trainable, id(self.model.optimizer), tuple(id(m) for m in self.model.metrics)
+        metrics = tuple(id(m) for m in self.model.metrics)
+        return trainable, id(self.model.optimizer), metrics, self.model.train_function
 
     def program(
         self, kind: str, data: Source, choice: Choice, watch: bool = False, whole: bool = True

@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,9 @@ class Loop:
         self.callbacks, self.progress = watching.list, watching.progress
         self.watchers = Watchers(self.callbacks.callbacks)
         self.keeper: Any = None
+        # Gives the program anew where a callback has changed what a traced step rests on.
+        self.renew: Callable[[], Any] = lambda: program
+        self._traced_for = model.train_function
         self.epoch, self.step, self.update = 0, 0, 0
         self.in_block = False
         self.seconds_a_step: float | None = None
@@ -112,6 +116,7 @@ class Loop:
         while self.plan.steps is None or self.step < self.plan.steps:
             stop = self._next_stop(self.step)
             self.watchers.batch_begin(self.step)
+            self._renew_program()
             began = time.perf_counter()
             self.in_block = True
             block_logs, done = self.program.run(epoch, self.step, stop)
@@ -130,6 +135,12 @@ class Loop:
                 self._data_ended(self.step)
                 break
         return logs
+
+    def _renew_program(self) -> None:
+        """`model.make_train_function(force=True)` is how a callback says that a layer thawed."""
+        if self.model.train_function is not self._traced_for:
+            self._traced_for = self.model.train_function
+            self.program = self.renew()
 
     def _between_blocks(self, logs: dict[str, Any]) -> None:
         if self.watchers.all:

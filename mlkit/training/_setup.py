@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from mlkit._core.checks import check_integer
+from mlkit.callbacks._claims import check_list
 from mlkit.training._callbacks import Watchers
 from mlkit.training._history import History
 from mlkit.training._keeper import Keeper
@@ -42,6 +43,7 @@ def gather_callbacks(
     """The user's callbacks, then the history and the progress line, as `model.fit` orders them."""
     level = 1 if verbose == "auto" else int(verbose)
     given = given_callbacks(callbacks)
+    check_list(given)
     history = next((c for c in given if isinstance(c, History)), None) or History()
     progress = None
     if level and not any(isinstance(c, keras.callbacks.ProgbarLogger) for c in given):

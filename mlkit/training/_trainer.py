@@ -327,8 +327,9 @@ class Trainer:
             chooser = Chooser(engine, train, updates, everything, watch, plan.in_one_call)
             choice, plan.in_one_call = chooser.choose(), chooser.whole
         engine.choice = choice
-        program = engine.program("train", train, engine.choice, watch, plan.in_one_call)
-        loop = Loop(plan, program, self.model, watching, engine)
+        make = partial(engine.program, "train", train, engine.choice, watch, plan.in_one_call)
+        loop = Loop(plan, make(), self.model, watching, engine)
+        loop.renew = make
         loop.seconds_a_step = engine.choice.seconds_a_step
         loop.keeper = keeper
         if keeper is not None:
