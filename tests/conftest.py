@@ -17,6 +17,38 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
 
+# Conformance checks that trace, compile, export or train: three quarters of the time of them all.
+COMPILING = {
+    "batches", "compiled", "evaluate", "export", "fit", "replicas", "saved_model", "xla",
+}  # fmt: skip
+
+# Files that take 15 seconds and more: they compile, train, write or start processes all the time.
+LONG = {
+    "callbacks": ("top_k_checkpoint",),
+    "data": ("augment", "bucket", "pipeline", "records", "shaping", "shuffle", "split"),
+    "distributed": ("replicas",),
+    "gradients": ("every_transform",),
+    "layers": ("crf",),
+    "losses": ("bad_input", "chunked_sparse_categorical_crossentropy", "embeddings"),
+    "metrics": ("streaming",),
+    "ops": ("chunked_attention", "crf", "spectral_norm"),
+    "testing": ("callback_checks", "layer_checks", "metric_checks", "optimizer_checks", "teeth"),
+    "training": (
+        "depth3", "like_keras_fit", "multi_optimizer", "patch", "programs", "resume", "sam",
+        "update",
+    ),
+}  # fmt: skip
+
+
+def pytest_collection_modifyitems(items):
+    """The fast tier, `-m "not slow"`, leaves out what is not over in a moment."""
+    for item in items:
+        check = item.name.rpartition("-")[2].rstrip("]")
+        compiling = item.path.name == "test_conformance.py" and check in COMPILING
+        names = LONG.get(item.path.parent.name, ())
+        if compiling or item.path.stem.removeprefix("test_") in names:
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(autouse=True)
 def seeds():

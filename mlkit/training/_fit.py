@@ -7,6 +7,8 @@ import keras
 from mlkit.training._history import History
 from mlkit.training._trainer import Trainer
 
+# Where a model keeps the trainer of the last call: a second call does not trace and compile again.
+_LAST = "_mlkit_trainer"
 _TRAINER_ARGUMENTS = ("accumulate", "gradients", "ema", "execution", "strategy", "seed")
 
 
@@ -33,7 +35,30 @@ def fit(model: keras.Model, x: Any = None, y: Any = None, **kwargs: Any) -> Hist
         2
     """
     options = {name: kwargs.pop(name) for name in _TRAINER_ARGUMENTS if name in kwargs}
-    trainer = Trainer(model, **options)
+    trainer = _trainer_of(model, options)
+    trainer.seed = options.get("seed")
     history = trainer.fit(x, y, **kwargs)
     trainer.finalize()
     return history
+
+
+def _trainer_of(model: keras.Model, options: dict[str, Any]) -> Trainer:
+    """A trainer; that of the last call, with its programs, if nothing but the seed is new.
+
+    One whose options have a state of their own (averages, transforms, replicas) is made anew.
+    """
+    kept: dict[str, Any] = model.__dict__  # not by setattr: a layer would track the trainer
+    if not set(options) <= {"accumulate", "execution", "seed"}:
+        kept.pop(_LAST, None)
+        return Trainer(model, **options)
+    asked = options.get("accumulate"), options.get("execution")
+    parts = (model.optimizer, model.loss, *model.metrics)
+    last = kept.get(_LAST)
+    if last is None or last[1] != asked or not _same(last[2], parts):
+        trainer = Trainer(model, **options)
+        kept[_LAST] = (trainer, asked, (model.optimizer, model.loss, *model.metrics))
+    return kept[_LAST][0]
+
+
+def _same(left: tuple[Any, ...], right: tuple[Any, ...]) -> bool:
+    return len(left) == len(right) and all(a is b for a, b in zip(left, right, strict=True))

@@ -9,20 +9,19 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from mlkit._core.checks import check_integer
-from mlkit._state.variables import collect
+from mlkit._core.checks import check_integer, check_number
+from mlkit.callbacks import TimeStopping
 from mlkit.training._alone import replicas_of
 from mlkit.training._arrays import Arrays
-from mlkit.training._callbacks import stops_on_nonfinite
-from mlkit.training._chooser import Chooser
 from mlkit.training._describe import describe
 from mlkit.training._ema import WeightAverage
 from mlkit.training._engine import Engine
+from mlkit.training._few_batches import cut_down
 from mlkit.training._history import History
 from mlkit.training._input_checks import check_data, check_monitors
+from mlkit.training._job import run_job
 from mlkit.training._keeper import Keeper
 from mlkit.training._kept_run import kept_run
-from mlkit.training._loop import Loop
 from mlkit.training._model_step import compile_missing, overrides
 from mlkit.training._plan import Plan
 from mlkit.training._predict import predict_arrays, predict_stream
@@ -34,11 +33,12 @@ from mlkit.training._setup import (
     epochs_to_validate,
     gather_callbacks,
     given_callbacks,
-    nobody_looks_within,
 )
 from mlkit.training._shares import share_of
 from mlkit.training._sources import Source, source, split_validation, validation_source
 from mlkit.training._update import Transform, apply_gradients, updates_of, value_and_grad
+
+_OF_A_TRIAL = ("self", "fast_dev_run", "overfit_batches")
 
 
 class Trainer:
@@ -237,6 +237,9 @@ class Trainer:
         keep_best: str | None = None,
         keep_every: int | None = None,
         resume: str = "auto",
+        max_time: float | None = None,
+        fast_dev_run: bool = False,
+        overfit_batches: int | None = None,
     ) -> History:
         """Train; the arguments are those of `keras.Model.fit`, and ours.
 
@@ -267,10 +270,22 @@ class Trainer:
             keep_every: checkpoints of multiples of this many updates are kept for good.
             resume: `"auto"`; `"must"`, an error where there is nothing to go on from; `"never"`,
                 begin anew and put earlier checkpoints aside.
+            max_time: seconds after which training ends, > 0. Default: none.
+            fast_dev_run: run one batch, and one of validation, and write no run directory: does
+                all of it work? Default False.
+            overfit_batches: train on so many first batches in each epoch, without validation, to
+                see whether the model can learn them by heart. Default: none.
 
         Returns:
             The metrics of each epoch.
         """
+        if fast_dev_run or overfit_batches is not None:
+            given = {k: v for k, v in locals().items() if k not in _OF_A_TRIAL}
+            cut_down(given, fast_dev_run, overfit_batches)
+            return self.fit(**given)
+        if max_time is not None:
+            check_number("max_time", max_time, low=0, open_low=True)
+            callbacks = [*given_callbacks(callbacks), TimeStopping(max_time)]
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split_validation(
                 x, y, sample_weight, validation_split
@@ -312,47 +327,11 @@ class Trainer:
             self._run(plan, train, watching, keeper)
         return watching.history
 
-    def _loop(self, plan: Plan, train: Source, watching: Watching, keeper: Keeper | None) -> Loop:
-        """The outer loop of a job, with the program that was chosen for it."""
-        engine = self._engine
-        self._callbacks = watching.list.callbacks
-        updates = None
-        if plan.steps is not None:
-            updates = (plan.epochs - plan.initial_epoch) * plan.steps
-        watch = any(stops_on_nonfinite(c) for c in self._callbacks)
-        plan.in_one_call = nobody_looks_within(plan, watching, keeper)
-        choice = None if keeper is None else keeper.choice
-        if choice is None or (choice.xla and engine.no_xla):
-            everything = list(collect(self).values())
-            chooser = Chooser(engine, train, updates, everything, watch, plan.in_one_call)
-            choice, plan.in_one_call = chooser.choose(), chooser.whole
-        engine.choice = choice
-        make = partial(engine.program, "train", train, engine.choice, watch, plan.in_one_call)
-        loop = Loop(plan, make(), self.model, watching, engine)
-        loop.renew = make
-        loop.seconds_a_step = engine.choice.seconds_a_step
-        loop.keeper = keeper
-        if keeper is not None:
-            keeper.choice = choice
-        return loop
-
     def _run(self, plan: Plan, train: Source, watching: Watching, keeper: Keeper | None) -> None:
+        self._callbacks = watching.list.callbacks
         with self._replicas.scope():
-            self._run_loop(self._loop(plan, train, watching, keeper))
+            run_job(self, self._engine, plan, train, watching, keeper)
         self._replicas.give_back()
-
-    def _run_loop(self, loop: Loop) -> None:
-        self.model.stop_training = False
-        callback_list = loop.callbacks
-        callback_list.on_train_begin()
-        logs: dict[str, Any] = {}
-        try:
-            logs = loop.run()
-            if isinstance(self.optimizer, keras.Optimizer) and self.optimizer.built:
-                self.optimizer.finalize_variable_values(self.model.trainable_variables)
-        finally:
-            # Also after an error and Ctrl-C: files are closed and weights put back.
-            callback_list.on_train_end(logs)
 
     def evaluate(
         self,

@@ -13,7 +13,6 @@ import os
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -100,21 +99,20 @@ def own(setting: Setting, x: Any, y: Any) -> Rows:
 
 def medians(rows: Rows, setting: Setting, rounds: int) -> dict[str, float]:
     """Median microseconds a step of each row."""
-    made: dict[str, rivals.Run] = {}
+    made: dict[str, tuple[rivals.Run, int]] = {}
     for name, make in rows.items():
         try:
             run = make()
-            run(setting.epochs)  # trace, measure and compile
-            made[name] = run
+            run(1)  # trace, measure and compile
+            # A second or so a call, and at least as many epochs that a call's own cost is small.
+            made[name] = run, max(3, min(setting.epochs, int(1 / jobs.seconds(lambda r=run: r(1)))))
         except ModuleNotFoundError as error:
             print(f"  {name}: no {error.name}")
     times: dict[str, list[float]] = {name: [] for name in made}
     for _ in range(rounds):
-        for name, run in made.items():
-            start = time.perf_counter()
-            run(setting.epochs)
-            seconds = time.perf_counter() - start
-            times[name].append(seconds / (setting.steps * setting.epochs) * 1e6)
+        for name, (run, epochs) in made.items():
+            seconds = jobs.seconds(lambda r=run, n=epochs: r(n))
+            times[name].append(seconds / (setting.steps * epochs) * 1e6)
     return {name: statistics.median(values) for name, values in times.items()}
 
 

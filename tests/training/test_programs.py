@@ -166,6 +166,30 @@ def test_auto_measures_and_leaves_no_trace_in_the_result(tmp_path, monkeypatch):
         np.testing.assert_array_equal(results[0][0], results[2][0])
 
 
+def test_a_second_call_of_fit_does_not_trace_again_and_a_new_compile_does():
+    traced = []
+
+    class Tracing(keras.layers.Layer):
+        def call(self, x):
+            traced.append(x.shape)
+            return x
+
+    model = compiled(Tracing())
+    mk.fit(model, X, Y, verbose=0)
+    mk.fit(model, X[:64], Y[:64], verbose=0)
+    before = len(traced)
+    history = mk.fit(model, X, Y, seed=3, verbose=0)
+    assert len(traced) == before
+    model.compile("sgd", "mse", metrics=["mae"])
+    again = mk.fit(model, X, np.eye(3, dtype="float32")[Y], seed=3, verbose=0)
+    assert len(traced) > before
+    assert list(history) != list(again)
+    traced.clear()
+    mk.fit(model, X, np.eye(3, dtype="float32")[Y], gradients=[mk.gradients.scale(0.0)], verbose=0)
+    assert traced
+    assert type(keras.models.clone_model(model)) is type(model)
+
+
 def test_an_operation_without_a_kernel_is_found_before_training():
     class Printing(keras.layers.Layer):
         def call(self, x):
