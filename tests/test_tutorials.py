@@ -27,7 +27,7 @@ IDS = [source.stem for source in SOURCES]
 WORDS = (1200, 2000)
 CELLS = (20, 55)
 LONGEST_CELL = 30
-FIGURES = (3, 8)
+FIGURES = (4, 8)
 FIGURE, NOTEBOOK = 60_000, 1_000_000
 SECONDS = 90
 

@@ -200,12 +200,20 @@ apart_towers = apart([make_tower()(left), make_tower()(right)])
 twins = mk.Model({"left": left, "right": right}, apart_towers)
 twins.compile(mk.optimizers.Adam(3e-3), mk.losses.ContrastiveLoss(margin=1.0))
 mk.fit(twins, pairs, same, epochs=12, batch_size=64, verbose=0)
+
+# %%
 swapped = {"left": pairs_test["right"], "right": pairs_test["left"]}
+figure, axes = plt.subplots(1, 2, figsize=(6.8, 3.3), sharey=True)
 changes = {}
-for name, model in (("shared", siamese), ("not shared", twins)):
+for axis, (name, model) in zip(axes, {"shared": siamese, "not shared": twins}.items(), strict=True):
     there, back = model.predict(pairs_test, verbose=0), model.predict(swapped, verbose=0)
     changes[name] = float(np.abs(there - back).mean())
-    print(f"{name:11s} {model.count_params():6d} weights, exchanged sides: {changes[name]:.3f}")
+    axis.scatter(there[:400], back[:400], s=5)
+    axis.set(xlabel="distance from A to B", title=f"{name}: {model.count_params()} weights")
+axes[0].set(ylabel="distance from B to A")
+figure.suptitle("Exchange the sides, and only the shared tower gives the same answer")
+plt.show()
+print({name: round(change, 3) for name, change in changes.items()})
 assert twins.count_params() == 2 * siamese.count_params(), "the first symptom: twice the weights"
 assert changes["not shared"] > 100 * changes["shared"] + 0.01, "the second: sides matter"
 
