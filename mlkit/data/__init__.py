@@ -13,6 +13,8 @@ from mlkit.data._describe import describe as describe
 from mlkit.data._folders import read_audio as read_audio
 from mlkit.data._folders import read_images as read_images
 from mlkit.data._folders import read_text as read_text
+from mlkit.data._info import Info as Info
+from mlkit.data._info import info as info
 from mlkit.data._load import load as load
 from mlkit.data._memory import fits_in_memory as fits_in_memory
 from mlkit.data._mix import mix as mix

@@ -1,13 +1,14 @@
 """How fast a pipeline is, stage by stage, and what to change."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from mlkit._core.checks import check_number
 from mlkit.data._pipeline import Pipeline
+from mlkit.data._source import fits_decoded
 
 
 class Timing:
@@ -16,6 +17,7 @@ class Timing:
     Args:
         stages: seconds for one example by stage, each with all before it.
         step: seconds of a training step for one example, or None.
+        hints: sentences about how the pipeline is set up, in addition to `advice`.
 
     Example:
         >>> import mlkit as mk
@@ -24,8 +26,10 @@ class Timing:
         (100000, 'The pipeline is faster than the step: nothing to gain here.')
     """
 
-    def __init__(self, stages: dict[str, float], step: float | None = None) -> None:
-        self.stages, self.step = stages, step
+    def __init__(
+        self, stages: dict[str, float], step: float | None = None, hints: Sequence[str] = ()
+    ) -> None:
+        self.stages, self.step, self.hints = stages, step, list(hints)
 
     @property
     def rate(self) -> float:
@@ -61,7 +65,9 @@ class Timing:
                 f"  {name:8s} {1.0 / seconds:12,.0f} examples/s so far, "
                 f"{shares[name] / max(total, 1e-12):4.0%} of the time"
             )
-        return "\n".join([*lines, f"  {self.advice}"])
+        if self.step is not None:
+            lines.append(f"  {'step':8s} {1.0 / self.step:12,.0f} examples/s")
+        return "\n".join([*lines, *(f"  {text}" for text in (self.advice, *self.hints))])
 
     __str__ = __repr__
 
@@ -72,7 +78,8 @@ def benchmark(
     """Measure the examples in a second of a pipeline, stage by stage.
 
     Of a `mk.data.pipeline`, source and load, map, and augment are measured one after the other; of
-    any other data set only the whole. The first batch is not counted.
+    any other data set only the whole. The first batch is not counted. `print` of the result says
+    which stage takes longest and what to change.
 
     Args:
         dataset: a `tf.data.Dataset` of batches.
@@ -94,7 +101,28 @@ def benchmark(
     """
     check_number("seconds", seconds, low=0.0, open_low=True)
     stages = {name: _measure(part, seconds) for name, part in _parts(dataset).items()}
-    return Timing(stages, None if step is None else _measure_step(dataset, seconds, step))
+    pace = None if step is None else _measure_step(dataset, seconds, step)
+    return Timing(stages, pace, _hints(dataset) if isinstance(dataset, Pipeline) else ())
+
+
+def _hints(pipeline: Pipeline) -> list[str]:
+    """What the settings give away, whatever the clock says."""
+    settings, source, hints = pipeline._settings, pipeline.source, []
+    if source.load_row is not None and fits_decoded(source):
+        hints.append("The decoded examples fit into memory: `cache=True` decodes them once.")
+    if settings["parallel"] == 1:
+        hints.append("`parallel=1` uses one processor: leave it out.")
+    if settings["prefetch"] == 0:
+        hints.append("`prefetch=0` makes each batch while the step waits for it: leave it out.")
+    if settings["map"] is not None and settings["augment"] and pipeline.training:
+        before = tf.nest.flatten(source.element_spec)[0].dtype
+        after = tf.nest.flatten(pipeline.element_spec)[0].dtype
+        if before.is_integer and after.is_floating:
+            hints.append(
+                f"`map` makes {after.name} of {before.name} before `augment`, which then moves "
+                f"{after.size // before.size} times the bytes: scale after it, or in the model."
+            )
+    return hints
 
 
 def _parts(dataset: tf.data.Dataset) -> dict[str, tf.data.Dataset]:

@@ -47,12 +47,13 @@ class Pipeline(tf.data.Dataset):
     """
 
     def __init__(self, source: Indexed, settings: dict[str, Any], first_step: int = 0) -> None:
-        self.source, self._settings, self._first_step = source, settings, first_step
+        self.source, self._settings = source, settings
         self.size, self.batch_size = source.size, settings["batch_size"]
         self.seed, self.training = settings["seed"], settings["training"]
-        self.epochs = settings["epochs"]
+        self.epochs, self.drop_remainder = settings["epochs"], settings["drop_remainder"]
+        self.first_step = first_step
         whole, rest = divmod(self.size, self.batch_size)
-        self._last = 0 if settings["drop_remainder"] else rest  # examples in the last batch
+        self._last = 0 if self.drop_remainder else rest  # examples in the last batch
         self.steps_per_epoch = whole + bool(self._last)
         self._dataset = small_checkpoints(self._build())
         super().__init__(tf.data.experimental.to_variant(self._dataset))
@@ -72,13 +73,23 @@ class Pipeline(tf.data.Dataset):
 
     def transform(self, batch: Any, index: Tensor, epoch: int | Tensor = 0) -> Any:
         """`map`, then `augment` (when training), on a batch of examples with these indices."""
+        return self.transform_by(batch, keys(self.seed, epoch, index))
+
+    def transform_by(self, batch: Any, key: Tensor) -> Any:
+        """`map`, then `augment` (when training), with the random key of each example."""
         if self._settings["map"] is not None:
             batch = call(self._settings["map"], batch)
         if self.training:
-            key = keys(self.seed, epoch, index)
             for place, augment in enumerate(self._settings["augment"]):
                 batch = augment(batch, fold(key, place))  # each draws numbers of its own
         return batch
+
+    @property
+    def transforms(self) -> bool:
+        """Whether a batch is anything but rows of the source."""
+        return self._settings["map"] is not None or bool(
+            self.training and self._settings["augment"]
+        )
 
     def at(self, epoch: int = 0, step: int = 0) -> "Pipeline":
         """The same pipeline from a position on, without reading what lies before it.
@@ -108,7 +119,7 @@ class Pipeline(tf.data.Dataset):
         parallel = self._settings["parallel"]
         end = _FOREVER if self.epochs is None else self.epochs * self.steps_per_epoch
         if self.source.load_row is None:
-            steps = tf.data.Dataset.range(self._first_step, end)
+            steps = tf.data.Dataset.range(self.first_step, end)
             dataset = steps.map(self._batch_at, parallel, deterministic=True)
         else:
             dataset = self._build_by_chunk(end)
@@ -122,12 +133,12 @@ class Pipeline(tf.data.Dataset):
     def _build_by_chunk(self, end: int) -> tf.data.Dataset:
         """Examples are loaded some at a time, in parallel, and then batched."""
         parallel, (chunks, _) = self._settings["parallel"], self._chunks
-        first, last = self._first_step * chunks, min(end * chunks, _FOREVER)
+        first, last = self.first_step * chunks, min(end * chunks, _FOREVER)
         loaded = tf.data.Dataset.range(first, last).map(
             self._load_chunk, parallel, deterministic=True
         )
         batches = loaded.batch(chunks, drop_remainder=True)
-        steps = tf.data.Dataset.range(self._first_step, end)
+        steps = tf.data.Dataset.range(self.first_step, end)
         return tf.data.Dataset.zip((steps, batches)).map(self._finish, parallel, deterministic=True)
 
     @property

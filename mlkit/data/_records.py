@@ -11,7 +11,7 @@ import tensorflow as tf
 from mlkit._core.checks import check_bool, check_integer
 from mlkit.data import _schema
 from mlkit.data._errors import check_on_error, report
-from mlkit.data._frames import FRAME, Damage, checksum, index_of, read_file, shard_name, walk
+from mlkit.data._frames import FRAME, checksum, index_of, read_file, shard_name, walk
 from mlkit.data._memory import free_memory
 from mlkit.data._source import Indexed, as_source
 from mlkit.data._stored_records import StoredRecords
@@ -197,10 +197,15 @@ def _resident(files: list[Path], schema: dict[str, Any], on_error: str) -> Index
 def _stored(files: list[Path], schema: dict[str, Any], on_error: str) -> tf.data.Dataset:
     damages = []
     for i, file in enumerate(files):
+        index = index_of(file)
+        if not index.exists() or checksum(index) != schema["index"][i]:
+            raise ValueError(
+                f"{index} is damaged or gone, and without it no record on the disk is found by "
+                "number. resident=True does not need it."
+            )
         if not file.exists() or file.stat().st_size != schema["bytes"][i]:
             damages += walk(file, schema["records"][i])
-        if not index_of(file).exists() or checksum(index_of(file)) != schema["index"][i]:
-            damages.append(Damage(str(index_of(file)), 0, "the index is damaged"))
-    report(damages, len(files), "files", "raise")
+    if on_error == "raise":
+        report(damages, len(files), "files", on_error)
     stored = StoredRecords(files, schema)
     return stored.without_damage() if on_error == "skip" else stored

@@ -28,6 +28,7 @@ class StoredRecords(Indexed):
         self.count = sum(schema["records"])
         used = min(len(files), self.count)
         self._names = tf.constant([str(file) for file in files[:used]])
+        self._patterns = tf.constant([_escaped(str(file)) for file in files[:used]])
         self._indices = tf.constant([str(index_of(file)) for file in files[:used]])
         self._counts = tf.constant(schema["records"][:used], tf.int64)
         self._parse = _schema.parser(schema, one=True)
@@ -80,9 +81,15 @@ class StoredRecords(Indexed):
         shards = self._names.shape[0]
         return number % shards, number // shards
 
+    def _is_there(self, shard: Tensor) -> Tensor:
+        """Whether a file exists: `ignore_errors` would try to open it for ever."""
+        return tf.size(tf.io.matching_files(self._patterns[shard]), tf.int64) > 0
+
     def _try_read(self, number: Tensor) -> Tensor:
         """The bytes of a record, "" if they are damaged. (No example is as short as that.)"""
-        one = self._from(*self._position(number)).take(1).ignore_errors()
+        shard, place = self._position(number)
+        count = tf.cast(self._is_there(shard), tf.int64)
+        one = self._from(shard, place).take(count).ignore_errors()
         return one.concatenate(tf.data.Dataset.from_tensors("")).take(1).get_single_element()
 
     def _read(self, number: Tensor) -> Tensor:
@@ -113,6 +120,7 @@ class StoredRecords(Indexed):
             left = self._counts[shard] - first
             # A file with one record fewer may have none in the last block.
             start = tf.minimum(first, self._counts[shard] - 1)
+            left = tf.where(self._is_there(shard), left, 0)
             return self._from(shard, start).take(tf.clip_by_value(left, 0, _BLOCK))
 
         together = tf.data.Dataset.range(shards).interleave(part, shards, block_length=1)
@@ -143,6 +151,11 @@ class StoredRecords(Indexed):
         )
         with tf.control_dependencies([told]):
             return (count, places), tf.identity(data)
+
+
+def _escaped(path: str) -> str:
+    """A path as a pattern that matches nothing else."""
+    return "".join(f"\\{c}" if c in "*?[]\\" else c for c in path)
 
 
 def _tell(count: Tensor, total: int, places: Tensor) -> Tensor:

@@ -23,9 +23,7 @@ def load_tfds(
     data_dir: str | None,
 ) -> Any:
     """Two data sets, or two pairs of arrays; `own` are the names that are loaded without TFDS."""
-    import tensorflow_datasets as tfds  # 0.4 s and many packages: only for who needs it
-
-    builder = _builder(tfds, name, own, data_dir)
+    builder = builder_of(name, own, data_dir)
     if not builder.is_prepared():
         _prepare(builder, name)
     supervised = builder.info.supervised_keys is not None
@@ -41,7 +39,10 @@ def load_tfds(
     return tuple(datasets) if as_dataset else tuple(_arrays(name, d) for d in datasets)
 
 
-def _builder(tfds: Any, name: str, own: Sequence[str], data_dir: str | None) -> Any:
+def builder_of(name: str, own: Sequence[str], data_dir: str | None) -> Any:
+    """The builder of TensorFlow Datasets for a name, prepared or not."""
+    import tensorflow_datasets as tfds  # 0.4 s and many packages: only for who needs it
+
     namespace = name.partition(":")[0]
     if namespace in _INDEX:
         _network.require(name, [_INDEX[namespace]], "Connect this machine to the network.")

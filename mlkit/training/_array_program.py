@@ -42,14 +42,17 @@ class ArrayProgram:
         self._one_trace = bool(arrays.remainder) and not xla
         self._epoch: Any = None
         self._source_of_epoch: Any = None
-        function = tf.function
-        self._step = job.step if name == "eager" else function(job.step, jit_compile=xla or None)
+        function, step, finish = tf.function, job.step, arrays.finish
+        if finish is not None:
+            step = lambda batch: job.step(finish(batch))  # noqa: E731
+        self._step = step if name == "eager" else function(step, jit_compile=xla or None)
         # In a loop that is compiled as a whole the step is inlined.
-        self._looped_step = job.step if xla and name == "epoch" else self._step
+        self._looped_step = step if xla and name == "epoch" else self._step
         compiled = function(self._loop_body, jit_compile=True, autograph=False)
         self._loop = compiled if xla and name == "epoch" else self._loop_body
         eager = name == "eager"
         self._order = function(arrays.order, autograph=False)
+        self._for_epoch = function(arrays.for_epoch, autograph=False)
         self._ordered = function(self._gather, autograph=False)
         self._block = function(self._run_block, autograph=False)
         self._whole = function(self._run_whole, autograph=False)
@@ -77,6 +80,7 @@ class ArrayProgram:
         tensors, key = self.data.tensors, tf.zeros([2], tf.int64)
         if self.name == "epoch" and self.whole:
             return self._whole.get_concrete_function(tensors, key)
+        tensors = self._for_epoch(tensors, key)
         source = tensors if self.name == "epoch" else (tensors, self._order(key))
         return self._block.get_concrete_function(source, tf.constant(0), tf.constant(1))
 
@@ -101,7 +105,7 @@ class ArrayProgram:
         mark = (epoch, id(self.data))
         if self._epoch != mark:
             self._forget()  # or two copies would be alive for a moment
-            tensors = self.data.tensors
+            tensors = self._for_epoch(self.data.tensors, key)
             pregather = self.name == "epoch"
             self._source_of_epoch = (
                 self._ordered(tensors, key) if pregather else (tensors, self._order(key))
@@ -163,7 +167,7 @@ class ArrayProgram:
         return i, self.job.finish(logs)
 
     def _run_whole(self, tensors: Any, key: Any) -> tuple[Any, Logs]:
-        ordered = self._gather(tensors, key)
+        ordered = self._gather(self.data.for_epoch(tensors, key), key)
         return self._run_block(ordered, tf.constant(0), tf.constant(self.data.steps))
 
     def _run_single(self, source: Any, index: Any, ragged: bool) -> tuple[Any, Logs]:

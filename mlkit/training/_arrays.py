@@ -1,5 +1,6 @@
 """Training data that are all in memory, in an order by seed and epoch."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -7,6 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from mlkit._core.types import Tensor
+from mlkit.data._memory import bytes_of, free_memory
+from mlkit.data._source import human
 
 
 def as_array(value: Any, name: str) -> np.ndarray | tf.Tensor:
@@ -83,7 +86,7 @@ class Arrays:
 
     @property
     def nbytes(self) -> int:
-        return sum(t.shape.num_elements() * t.dtype.size for t in tf.nest.flatten(self.tensors))
+        return bytes_of(self.tensors)
 
     def signature(self) -> Any:
         """What a traced program depends on."""
@@ -99,6 +102,32 @@ class Arrays:
         random: Any = tf.random
         return random.experimental.stateless_shuffle(positions, key, alg="philox")
 
+    def for_epoch(self, tensors: Any, key: Tensor) -> Any:
+        """What an epoch cuts its batches from; `key` is (seed, epoch)."""
+        return tensors
+
+    # A function from a batch as it was cut to the one that a step takes; None: they are the same.
+    finish: Callable[[Any], Any] | None = None
+    identity: Any = None  # what else a traced program depends on, within this process
+
     def head(self, count: int) -> Any:
         """The first examples as they lie, for building and checking."""
         return keras.tree.map_structure(lambda t: t[: min(count, self.batch_size)], self.tensors)
+
+    def seen(self) -> Any:
+        """As many examples as can be looked at: all."""
+        return self.tensors
+
+    @property
+    def fits(self) -> bool:
+        """Whether a copy in the order of an epoch fits into half of the memory that is free."""
+        free = free_memory()
+        return free is None or not self.shuffle or self.nbytes <= 0.5 * free
+
+    @property
+    def residence(self) -> str:
+        """Where the data are, for a person."""
+        text = f"{self.size} examples in memory, {human(self.nbytes)}"
+        if self.fits:
+            return text
+        return f"{text}: gathered batch by batch, a copy in another order would not fit"

@@ -43,8 +43,8 @@ class Chooser:
     ) -> None:
         self.engine, self.data, self.variables = engine, data, variables
         self.updates, self.watch, self.whole = updates, watch, whole
-        resident = isinstance(data, Arrays)
-        self.plain = Choice("epoch" if resident else "fused", False, "the plain program")
+        twice = isinstance(data, Arrays) and data.fits
+        self.plain = Choice("epoch" if twice else "fused", False, "the plain program")
 
     def choose(self) -> Choice:
         """The program of this job."""

@@ -16,6 +16,8 @@ def describe(engine: Engine, callbacks: list[Any], replicas: list[str]) -> str:
         lines.append(f"  execution   {engine.choice}")
         if engine.choice.xla:
             lines.append("              XLA draws dropout masks of its own: other than without it")
+    if engine.residence is not None:
+        lines.append(f"  data        {engine.residence}")
     lines += [f"  {'' if i else 'replicas':<10}  {text}" for i, text in enumerate(replicas)]
     eager = [type(c).__name__ for c in callbacks if wants_every_batch(c)]
     if eager:

@@ -43,6 +43,7 @@ class Engine:
         self.model_step = ModelStep(model)
         self._programs: dict[Any, Any] = {}
         self._log_order: dict[str, int] = {}
+        self.residence: str | None = None  # where the data of the last training are
         self.choice: Choice | None = None
 
     def kept(self, key: Any, make: Callable[[], Any]) -> Any:
@@ -73,10 +74,12 @@ class Engine:
         name, xla = choice.name, choice.xla
         cls: Any = ArrayProgram if isinstance(data, Arrays) else StreamProgram
         program = self.kept(
-            (kind, name, xla, watch, data.signature()),
+            (kind, name, xla, watch, data.signature(), data.identity),
             lambda: cls(self._job(kind, watch), data, name, xla),
         )
         program.data, program.whole = data, whole
+        if kind == "train":
+            self.residence = data.residence
         return program
 
     def asked_for(self, data: Source) -> Choice | None:

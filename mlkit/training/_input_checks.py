@@ -20,7 +20,7 @@ def check_data(model: keras.Model, data: Any, head: Any) -> None:
     Raises:
         ValueError: an input or target is not finite; a label is no class of the model's.
     """
-    whole = data.tensors if isinstance(data, Arrays) else data.first_batch()
+    whole = data.seen() if isinstance(data, Arrays) else data.first_batch()
     x, y, _ = keras.utils.unpack_x_y_sample_weight(whole)
     check_finite("x", x)
     if y is None:

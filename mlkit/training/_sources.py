@@ -12,6 +12,7 @@ from mlkit._core.checks import check_integer, check_number
 from mlkit.data import Pipeline
 from mlkit.training._arrays import Arrays, convert, length
 from mlkit.training._class_weight import weights_of
+from mlkit.training._resident import ResidentPipeline, is_resident
 from mlkit.training._stream import Stream, as_tuple, from_generator, from_py_dataset
 
 Source: TypeAlias = Arrays | Stream
@@ -42,8 +43,12 @@ def source(
     shuffle: bool = False,
     class_weight: Mapping[int, float] | None = None,
     seed: int | None = None,
+    resident: bool = False,
 ) -> Source:
-    """Arrays in memory, or a stream of batches, from all that `model.fit` takes."""
+    """Arrays in memory, or a stream of batches, from all that `model.fit` takes.
+
+    With `resident` a pipeline whose examples are in memory becomes arrays.
+    """
     if batch_size is not None:
         check_integer("batch_size", batch_size, low=1)
     if steps is not None:
@@ -53,6 +58,8 @@ def source(
     seed = random.getrandbits(31) if seed is None else seed
     if is_dataset(x) or isinstance(x, keras.utils.PyDataset) or is_iterator(x):
         _refuse_with_batches(x, y, sample_weight, batch_size)
+        if resident and isinstance(x, Pipeline) and not class_weight and is_resident(x, steps):
+            return ResidentPipeline(x)
         return _stream(x, steps, shuffle, class_weight, seed)
     if x is None:
         raise ValueError("`x` must be data to train on. Received: x=None")

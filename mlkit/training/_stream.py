@@ -119,6 +119,8 @@ class Stream:
     """
 
     shuffle = False
+    identity = None
+    residence = "a stream of batches"
 
     def __init__(
         self, dataset: tf.data.Dataset, *, steps: int | None = None, sample: Any = None

@@ -299,6 +299,7 @@ class Trainer:
             shuffle=shuffle,
             class_weight=class_weight,
             seed=self.seed,
+            resident=True,
         )
         held_out = validation_source(
             validation_data, validation_batch_size or batch_size, validation_steps

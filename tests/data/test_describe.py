@@ -61,6 +61,13 @@ def test_benchmark():
     assert "examples/s" in str(timing)
     plain = mk.data.benchmark(tf.data.Dataset.range(100).batch(10), seconds=0.02)
     assert list(plain.stages) == ["whole"]
+    assert "4 times the bytes: scale after it" in str(timing)
+    assert "step" in str(timing)
+    loaded = mk.data.Indexed(range(64), load_row=lambda i: tf.fill([4], i))
+    hints = mk.data.benchmark(
+        mk.data.pipeline(loaded, 8, cache=False, parallel=1, prefetch=0), seconds=0.02
+    ).hints
+    assert [text.split("`")[1] for text in hints] == ["cache=True", "parallel=1", "prefetch=0"]
     slow = mk.data.Timing({"source": 1e-6, "map": 1e-3})
     assert "`map` takes longest" in slow.advice
     with pytest.raises(ValueError, match="is empty"):

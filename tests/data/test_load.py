@@ -199,6 +199,35 @@ def test_tfds_without_pairs_gives_dicts(prepared, offline):
     assert sorted(train.element_spec) == ["label", "value"]
 
 
+def test_info_of_own_and_of_prepared_data(prepared, offline):
+    for name in ("digits",):
+        known, ((x, y), (x_test, y_test)) = mk.data.info(name), mk.data.load(name)
+        assert known.sizes == {"train": len(x), "test": len(x_test)}
+        assert len(known.classes) == len(set(y.tolist() + y_test.tolist()))
+    known = mk.data.info("pair_set", data_dir=prepared)
+    assert known.name == "pair_set/1.0.0"
+    assert known.sizes == {"train": 10}
+    assert known.classes == ["0", "1"]
+    with pytest.raises(ValueError, match="Did you mean 'digits'"):
+        mk.data.info("digit")
+    with pytest.raises(TypeError, match="must be a string"):
+        mk.data.info(3)
+
+
+def test_any_name_of_tfds_through_its_mock(tmp_path):
+    """The structure of a data set of TFDS with made-up values, as its authors test with."""
+    import tensorflow_datasets as tfds
+
+    with tfds.testing.mock_data(num_examples=7):
+        train, test = mk.data.load("mnist", as_dataset=True, data_dir=tmp_path)
+        assert train.element_spec[0].shape == (28, 28, 1)
+        (x, y), _ = mk.data.load("mnist", data_dir=tmp_path)
+        assert (x.shape, y.shape) == ((7, 28, 28, 1), (7,))
+        batch = next(iter(mk.data.pipeline(train, 4)))
+        assert batch[0].shape == (4, 28, 28, 1)
+        assert int(test.cardinality()) in (7, tf.data.UNKNOWN_CARDINALITY)
+
+
 def test_an_unknown_name_lists_the_near_ones(offline):
     with pytest.raises(ValueError, match=r"Did you mean 'digits'\? Received: name='digit'"):
         mk.data.load("digit")

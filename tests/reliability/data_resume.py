@@ -192,6 +192,7 @@ def check(build, positions=None):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--compositions", type=int, default=200)
+    parser.add_argument("--first", type=int, default=0, help="number of the first composition")
     parser.add_argument("-k", default="", help="only helpers whose name holds this")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -206,7 +207,7 @@ def main():
         print(f"{name:36s} {tried:9d} {bad:10d} {size:12d} bytes", flush=True)
     print(f"{total} positions, {wrong} different, {large} checkpoints above 10 kB\n")
     tried_all = bad_all = biggest = 0
-    for seed in range(args.compositions):
+    for seed in range(args.first, args.first + args.compositions):
         name, build = composition(seed)
         rng = np.random.default_rng(seed + 1_000_000)
         tried, bad, size = check(build, lambda n, r=rng: set(r.integers(0, n + 1, 4).tolist()))
