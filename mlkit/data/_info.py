@@ -88,8 +88,9 @@ def _of_tfds(builder: Any) -> Info:
     facts = builder.info
     keys = facts.supervised_keys
     target = keys[1] if keys is not None and isinstance(keys[1], str) else "label"
-    feature = facts.features.get(target) if facts.features is not None else None
-    terms = getattr(facts.redistribution_info, "license", None) if facts else None
+    features = facts.features
+    feature = features[target] if features is not None and target in features else None
+    terms = getattr(getattr(facts, "redistribution_info", None), "license", None)
     return Info(
         facts.full_name,
         " ".join((facts.description or "").split()),

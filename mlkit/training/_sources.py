@@ -73,6 +73,11 @@ def source(
     return Arrays(nest, batch_size=batch_size or 32, shuffle=bool(shuffle), seed=seed)
 
 
+def training_source(*data: Any, **options: Any) -> Source:
+    """As `source`, and a pipeline whose examples are in memory becomes arrays."""
+    return source(*data, resident=True, **options)
+
+
 def _refuse_with_batches(x: Any, y: Any, sample_weight: Any, batch_size: int | None) -> None:
     kind = type(x).__name__
     for name, value in {"y": y, "sample_weight": sample_weight, "batch_size": batch_size}.items():

@@ -35,7 +35,13 @@ from mlkit.training._setup import (
     given_callbacks,
 )
 from mlkit.training._shares import share_of
-from mlkit.training._sources import Source, source, split_validation, validation_source
+from mlkit.training._sources import (
+    Source,
+    source,
+    split_validation,
+    training_source,
+    validation_source,
+)
 from mlkit.training._update import Transform, apply_gradients, updates_of, value_and_grad
 
 _OF_A_TRIAL = ("self", "fast_dev_run", "overfit_batches")
@@ -290,7 +296,7 @@ class Trainer:
             (x, y, sample_weight), validation_data = split_validation(
                 x, y, sample_weight, validation_split
             )
-        train = source(
+        train = training_source(
             x,
             y,
             sample_weight,
@@ -299,7 +305,6 @@ class Trainer:
             shuffle=shuffle,
             class_weight=class_weight,
             seed=self.seed,
-            resident=True,
         )
         held_out = validation_source(
             validation_data, validation_batch_size or batch_size, validation_steps

@@ -109,7 +109,7 @@ class Stop(keras.callbacks.Callback):
 def test_a_run_goes_on_from_the_middle_of_an_epoch(tmp_path):
     def run(path, update):
         pipeline = PIPELINES["augment"]()
-        return trained(pipeline, "step", run=path, save_every=1, callbacks=[Stop(update)])[0]
+        return trained(pipeline, "step", run=path, save_every=20, callbacks=[Stop(update)])[0]
 
     whole = run(tmp_path / "whole", 0)
     with pytest.raises(KeyboardInterrupt):
