@@ -77,6 +77,8 @@ def _prepare(builder: Any, name: str) -> None:
 def _two_splits(builder: Any, name: str) -> tuple[str, str]:
     """Names of the splits to train on and to hold out."""
     found = list(builder.info.splits)
+    if not found:
+        raise ValueError(f"The splits of the data {name!r} are not known: give two as `splits`.")
     if "train" not in found:
         raise ValueError(
             f"The data {name!r} have the splits {found} and no 'train': say which two, "

@@ -214,21 +214,6 @@ def test_info_of_own_and_of_prepared_data(prepared, offline):
         mk.data.info(3)
 
 
-def test_any_name_of_tfds_through_its_mock(tmp_path, monkeypatch):
-    """The structure of a data set of TFDS with made-up values, as its authors test with."""
-    import tensorflow_datasets as tfds
-
-    monkeypatch.setattr(_network, "unreachable", lambda urls: None)
-    with tfds.testing.mock_data(num_examples=7):
-        train, test = mk.data.load("mnist", as_dataset=True, data_dir=tmp_path)
-        assert train.element_spec[0].shape == (28, 28, 1)
-        (x, y), _ = mk.data.load("mnist", data_dir=tmp_path)
-        assert (x.shape, y.shape) == ((7, 28, 28, 1), (7,))
-        batch = next(iter(mk.data.pipeline(train, 4)))
-        assert batch[0].shape == (4, 28, 28, 1)
-        assert int(test.cardinality()) in (7, tf.data.UNKNOWN_CARDINALITY)
-
-
 def test_an_unknown_name_lists_the_near_ones(offline):
     with pytest.raises(ValueError, match=r"Did you mean 'digits'\? Received: name='digit'"):
         mk.data.load("digit")
