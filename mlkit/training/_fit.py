@@ -52,12 +52,14 @@ def _trainer_of(model: keras.Model, options: dict[str, Any]) -> Trainer:
         kept.pop(_LAST, None)
         return Trainer(model, **options)
     asked = options.get("accumulate"), options.get("execution")
-    parts = (model.optimizer, model.loss, *model.metrics)
     last = kept.get(_LAST)
-    if last is None or last[1] != asked or not _same(last[2], parts):
-        trainer = Trainer(model, **options)
-        kept[_LAST] = (trainer, asked, (model.optimizer, model.loss, *model.metrics))
+    if last is None or last[1] != asked or not _same(last[2], _compiled_in(model)):
+        kept[_LAST] = (Trainer(model, **options), asked, _compiled_in(model))
     return kept[_LAST][0]
+
+
+def _compiled_in(model: keras.Model) -> tuple[Any, ...]:
+    return (model.optimizer, model.loss, *model.metrics) if model.compiled else ()
 
 
 def _same(left: tuple[Any, ...], right: tuple[Any, ...]) -> bool:
