@@ -10,9 +10,10 @@ from mlkit._core.checks import check_number
 from mlkit._core.patterns import check_patterns, chosen
 from mlkit._core.precision import wide
 from mlkit._core.types import Tensor, Variable
-from mlkit.gradients._slices import dense, is_slices, summed, with_values
+from mlkit.gradients._slices import with_values
 from mlkit.gradients._transform import Gradients, Transform, written
 from mlkit.gradients._units import unit_axes, unit_norm
+from mlkit.ops._slices import dense, is_slices, summed
 
 
 def adaptive_clip(

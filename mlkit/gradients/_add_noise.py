@@ -10,8 +10,8 @@ from mlkit._core.checks import check_number
 from mlkit._core.precision import wide
 from mlkit._core.types import Variable
 from mlkit.gradients._seeds import Counter
-from mlkit.gradients._slices import dense
 from mlkit.gradients._transform import Gradients, Transform, written
+from mlkit.ops._slices import dense
 
 
 def add_noise(eta: float = 0.3, gamma: float = 0.55, seed: int | None = None) -> Transform:

@@ -7,9 +7,9 @@ from keras import ops
 
 from mlkit._core.precision import wide
 from mlkit._core.types import Variable
-from mlkit.gradients._slices import dense
 from mlkit.gradients._transform import Gradients, Transform, written
 from mlkit.gradients._units import is_embedding, unit_axes
+from mlkit.ops._slices import dense
 
 
 def centralize() -> Transform:

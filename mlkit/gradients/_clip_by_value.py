@@ -7,8 +7,9 @@ from keras import ops
 
 from mlkit._core.checks import check_number
 from mlkit._core.types import Variable
-from mlkit.gradients._slices import is_slices, summed, with_values
+from mlkit.gradients._slices import with_values
 from mlkit.gradients._transform import Gradients, Transform, written
+from mlkit.ops._slices import is_slices, summed
 
 
 def clip_by_value(clip_value: float) -> Transform:

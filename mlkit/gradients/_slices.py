@@ -8,15 +8,7 @@ from keras import ops
 
 from mlkit._core.precision import wide
 from mlkit._core.types import Tensor
-
-
-def is_slices(gradient: Any) -> bool:
-    return isinstance(gradient, tf.IndexedSlices)
-
-
-def dense(gradient: Any) -> Tensor:
-    """The gradient as one tensor of the variable's shape."""
-    return tf.convert_to_tensor(gradient)
+from mlkit.ops._slices import is_slices, summed
 
 
 def each(function: Callable[[Tensor], Tensor], gradient: Any) -> Any:
@@ -30,24 +22,6 @@ def each(function: Callable[[Tensor], Tensor], gradient: Any) -> Any:
 
 def with_values(gradient: Any, values: Tensor) -> Any:
     return tf.IndexedSlices(values, gradient.indices, gradient.dense_shape)
-
-
-def summed(gradient: Any) -> Any:
-    """Slices in which each index has its sum once; rows that are left over are zero.
-
-    Only so do the values of a row say what the gradient of that row is. The number of rows stays,
-    for XLA needs to know it: the spare ones add zero to the first row's index.
-    """
-    count = tf.shape(gradient.indices)[0]
-    order = tf.argsort(gradient.indices, stable=True)
-    indices = tf.gather(gradient.indices, order)
-    first = tf.cast(indices[1:] != indices[:-1], tf.int32)
-    segments = tf.concat([tf.zeros_like(indices[:1], tf.int32), tf.cumsum(first)], 0)
-    values = tf.math.unsorted_segment_sum(tf.gather(gradient.values, order), segments, count)
-    rows = tf.math.unsorted_segment_max(indices, segments, count)
-    spare = tf.range(count) > tf.reduce_max(segments)
-    rows = tf.where(spare, tf.reduce_min(indices), rows)
-    return tf.IndexedSlices(values, rows, gradient.dense_shape)
 
 
 def squared_norm(gradient: Any) -> Tensor:

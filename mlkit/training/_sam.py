@@ -9,7 +9,8 @@ import tensorflow as tf
 from mlkit._core.checks import check_bool, check_number
 from mlkit._core.precision import wide
 from mlkit._core.types import Tensor
-from mlkit.gradients._slices import dense, global_norm, times
+from mlkit.gradients._slices import global_norm, times
+from mlkit.ops._slices import dense
 from mlkit.training._model_step import overrides
 from mlkit.training._programs import Logs
 from mlkit.training._replica import replica_count, summed

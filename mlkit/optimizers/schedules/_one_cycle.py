@@ -23,7 +23,7 @@ class OneCycle(BaseOneCycle):
     Use it for a run whose length is known: the high rate in the middle regularises. Its momentum
     goes the other way: `one_cycle.momentum()` is the schedule for it. Keras' own optimizers have
     their momentum as a number that is written into the compiled step, so that a callback that sets
-    it later changes nothing; `SGDW` takes a schedule.
+    it later changes nothing; `mk.optimizers.SGDW` takes a schedule.
 
     Args:
         max_learning_rate: rate at the top, at least 0.
