@@ -38,6 +38,14 @@ def difference(ours: np.ndarray, theirs: np.ndarray) -> float:
     return float(np.nanmax(np.abs(ours - theirs), initial=0.0)) / scale
 
 
+def parting(ours: np.ndarray, theirs: np.ndarray, goal: float) -> int | None:
+    """The first step (the first axis) at which they are further apart than the goal."""
+    for step in range(len(ours)):
+        if not difference(ours[step], theirs[step]) <= goal:
+            return step
+    return None
+
+
 def measure(case: witnesses.Case, draws: int) -> dict[str, float]:
     """The largest difference of each quantity over all draws."""
     worst: dict[str, float] = {}
@@ -47,6 +55,10 @@ def measure(case: witnesses.Case, draws: int) -> dict[str, float]:
             raise ValueError(f"{case.part}: compared {sorted(ours)} with {sorted(theirs)}")
         for key in ours:
             worst[key] = max(worst.get(key, 0.0), difference(ours[key], theirs[key]))
+            if key.startswith("every "):
+                step = parting(ours[key], theirs[key], case.goal)
+                if step is not None:
+                    print(f"{case.part}, draw {seed}: they part at step {step} (from 0)")
     return worst
 
 
