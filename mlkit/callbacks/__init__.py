@@ -12,6 +12,8 @@ from mlkit.callbacks._lr_finder import LRFinder as LRFinder
 from mlkit.callbacks._stochastic_weight_averaging import (
     StochasticWeightAveraging as StochasticWeightAveraging,
 )
+from mlkit.callbacks._nan_recovery import NaNRecovery as NaNRecovery
+from mlkit.callbacks._resume import Resume as Resume
 from mlkit.callbacks._time_stopping import TimeStopping as TimeStopping
 from mlkit.callbacks._top_k_checkpoint import TopKCheckpoint as TopKCheckpoint
 from mlkit.callbacks._tqdm_progress_bar import TQDMProgressBar as TQDMProgressBar

@@ -1,4 +1,4 @@
-"""The `mlkit` command: `mlkit quickstart`, `mlkit tutorials`, `mlkit doctor`.
+"""The `mlkit` command: quickstart, tutorials, launch, checkpoints, doctor.
 
 A file for each command, found by `mlkit --help`. Nothing here imports TensorFlow before a command
 needs it, so that help is quick and the doctor can speak where TensorFlow cannot be imported.

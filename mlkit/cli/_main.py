@@ -5,9 +5,9 @@ import sys
 from collections.abc import Sequence
 
 from mlkit._version import __version__
-from mlkit.cli import _doctor, _launch, _quickstart, _tutorials
+from mlkit.cli import _checkpoints, _doctor, _launch, _quickstart, _tutorials
 
-COMMANDS = (_quickstart, _tutorials, _launch, _doctor)
+COMMANDS = (_quickstart, _tutorials, _launch, _checkpoints, _doctor)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -57,7 +57,9 @@ class Engine:
         """What a traced program depends on: another value needs another trace."""
         trainable = tuple(id(v) for v in self.model.trainable_variables)
         metrics = tuple(id(m) for m in self.model.metrics)
-        return trainable, id(self.model.optimizer), metrics, self.model.train_function
+        # A callback that looks into the step has its hook on the object.
+        hook = vars(self.model).get("compute_loss")
+        return trainable, id(self.model.optimizer), metrics, self.model.train_function, hook
 
     def program(
         self, kind: str, data: Source, choice: Choice, watch: bool = False, whole: bool = True

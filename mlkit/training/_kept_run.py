@@ -18,7 +18,7 @@ _LARGER_IS_BETTER = ("acc", "auc", "f1", "precision", "recall", "iou", "dice", "
 
 _CHECKPOINTS = "checkpoints"
 # What a run directory is known by; `lock` alone is left by a process that was killed at once.
-_PARTS = ("checkpoints", "metrics", "config", "tensorboard", "lock")
+_PARTS = ("checkpoints", "metrics", "config", "model", "tensorboard", "lock")
 
 
 def _mode(metric: str | None) -> str:
@@ -49,7 +49,7 @@ def _put_aside(path: Path) -> None:
     number = 1
     while any(path.glob(f"*.{number}")):
         number += 1
-    for name in (_CHECKPOINTS, "metrics.jsonl", "config.json", "tensorboard"):
+    for name in (_CHECKPOINTS, "metrics.jsonl", "config.json", "model.json", "tensorboard"):
         if (path / name).exists():
             (path / name).rename(path / f"{name}.{number}")
 

@@ -1,5 +1,7 @@
 """What mlkit must read of Keras' inside, all of it here, each with its reason and its test."""
 
+from typing import Any
+
 import keras
 
 
@@ -10,3 +12,12 @@ def resumed_epoch(model: keras.Model) -> int | None:
     `model.fit` reads it. `tests/training/test_like_keras_fit.py` fails on the day it is renamed.
     """
     return getattr(model, "_initial_epoch", None)
+
+
+def dataset_of(iterator: Any) -> Any:
+    """The data set that an iterator reads, or None.
+
+    tf.data has no public door from an iterator to what it reads. Without it a pipeline that cannot
+    be resumed exactly is not refused at the start; `tests/training/test_steps.py` fails then.
+    """
+    return getattr(iterator, "_dataset", None)

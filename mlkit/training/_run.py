@@ -1,5 +1,6 @@
 """The run directory: what a training run leaves for people and for tools.
 
+model.json       how the model is made
 config.json      versions, the model, the arguments of the run
 metrics.jsonl    a line an epoch
 tensorboard/     the same as events: `tensorboard --logdir DIR`
@@ -54,7 +55,16 @@ class RunLog(keras.callbacks.Callback):
         }
         text = json.dumps(facts, indent=2, default=str)
         write_text(self.path / "config.json", text + "\n")
+        self._write_model()
         self._writer = tf.summary.create_file_writer(str(self.path / "tensorboard"))
+
+    def _write_model(self) -> None:
+        """Write how the model is made, for `mlkit checkpoints --export`."""
+        try:
+            text = json.dumps(keras.saving.serialize_keras_object(self.model), indent=1)
+        except (NotImplementedError, TypeError):
+            return  # a class without a config: its checkpoints load into a model made by its code
+        write_text(self.path / "model.json", text + "\n")
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Forget the lines of epochs that a resumed run does again."""

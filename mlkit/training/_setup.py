@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from mlkit._core.checks import check_integer
+from mlkit.callbacks import NaNRecovery, Resume
 from mlkit.callbacks._claims import check_list
 from mlkit.training._callbacks import Watchers
 from mlkit.training._history import History
@@ -30,6 +31,26 @@ def given_callbacks(callbacks: Any) -> list[Any]:
     if isinstance(callbacks, keras.callbacks.CallbackList):
         return list(callbacks.callbacks)
     return keras.tree.flatten(callbacks) if callbacks else []
+
+
+def run_of(
+    callbacks: Any, run: Any, save_every: int | None, resume: str
+) -> tuple[list[Any], Any, int | None, str]:
+    """The callbacks without a `Resume`, which means the arguments `run`, `save_every`, `resume`."""
+    given = given_callbacks(callbacks)
+    found = next((c for c in given if isinstance(c, Resume)), None)
+    if found is None:
+        return given, run, save_every, resume
+    if run is not None:
+        raise ValueError(f"Give `run` or the callback Resume, not both. Received: run={run!r}")
+    return [c for c in given if c is not found], found.run, found.every, found.resume
+
+
+def tell_state(watching: Watching, state: dict[str, Any]) -> None:
+    """Tell the callbacks that roll back what a step changes."""
+    for callback in watching.list.callbacks:
+        if isinstance(callback, NaNRecovery):
+            callback.run_state = state
 
 
 def gather_callbacks(

@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from mlkit._core.checks import check_integer, check_number
+from mlkit._state.variables import collect
 from mlkit.callbacks import TimeStopping
 from mlkit.training._alone import replicas_of
 from mlkit.training._arrays import Arrays
@@ -33,6 +34,8 @@ from mlkit.training._setup import (
     epochs_to_validate,
     gather_callbacks,
     given_callbacks,
+    run_of,
+    tell_state,
 )
 from mlkit.training._shares import share_of
 from mlkit.training._sources import (
@@ -292,20 +295,14 @@ class Trainer:
         if max_time is not None:
             check_number("max_time", max_time, low=0, open_low=True)
             callbacks = [*given_callbacks(callbacks), TimeStopping(max_time)]
+        callbacks, run, save_every, resume = run_of(callbacks, run, save_every, resume)
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split_validation(
                 x, y, sample_weight, validation_split
             )
         train = training_source(
-            x,
-            y,
-            sample_weight,
-            batch_size=batch_size,
-            steps=steps_per_epoch,
-            shuffle=shuffle,
-            class_weight=class_weight,
-            seed=self.seed,
-        )
+            x, y, sample_weight, batch_size=batch_size, steps=steps_per_epoch, shuffle=shuffle,
+            class_weight=class_weight, seed=self.seed)  # fmt: skip
         held_out = validation_source(
             validation_data, validation_batch_size or batch_size, validation_steps
         )
@@ -327,14 +324,14 @@ class Trainer:
         if run is None:
             self._run(plan, train, watching, None)
             return watching.history
-        with kept_run(
-            run, self, train, watching, save_every, keep, keep_best, keep_every, resume
-        ) as keeper:
+        keeping = save_every, keep, keep_best, keep_every, resume
+        with kept_run(run, self, train, watching, *keeping) as keeper:
             self._run(plan, train, watching, keeper)
         return watching.history
 
     def _run(self, plan: Plan, train: Source, watching: Watching, keeper: Keeper | None) -> None:
         self._callbacks = watching.list.callbacks
+        tell_state(watching, collect(self))
         with self._replicas.scope():
             run_job(self, self._engine, plan, train, watching, keeper)
         self._replicas.give_back()

@@ -74,7 +74,9 @@ def main():
     args = parser.parse_args()
     number, parts = (int(part) for part in args.part.split("/"))
     cells = jobs.matrix()
-    every = [args.kills // len(cells) + (i < args.kills % len(cells)) for i in range(len(cells))]
+    # What does not go round is spread over the matrix, not given to its first rows.
+    spread = [i * 17 % len(cells) for i in range(len(cells))]
+    every = [args.kills // len(cells) + (i < args.kills % len(cells)) for i in spread]
     chosen = [(job, n) for i, (job, n) in enumerate(zip(cells, every, strict=True))
               if n and i % parts == number - 1]  # fmt: skip
     begin, total, wrong, moments = time.monotonic(), 0, 0, Counter()
