@@ -22,6 +22,7 @@ class Alone:
 
     count = 1
     no_xla = None
+    workers = None
 
     def __init__(self, model: keras.Model) -> None:
         self.model = model
@@ -44,8 +45,8 @@ class Alone:
     def refuse(self, trainer: Any) -> None:
         """Nothing is out of the question on one device."""
 
-    def check_batch(self, data: Source) -> None:
-        """Any batch will do."""
+    def agree(self, trainer: Any, data: Source) -> None:
+        """There is nobody to agree with."""
 
     def give_back(self) -> None:
         """The model is the one that was given."""

@@ -57,6 +57,8 @@ def _loop(
         updates = (plan.epochs - plan.initial_epoch) * plan.steps
     watch = any(stops_on_nonfinite(c) for c in watching.list.callbacks)
     plan.in_one_call = nobody_looks_within(plan, watching, keeper)
+    if owner.workers is not None:
+        plan.in_one_call = bool(owner.workers.smallest([plan.in_one_call])[0])
     choice = None if keeper is None else keeper.choice
     if choice is None or (choice.xla and engine.no_xla):
         everything = list(collect(owner).values())
@@ -67,7 +69,7 @@ def _loop(
     loop = Loop(plan, make(), owner.model, watching, engine)
     loop.renew = make
     loop.seconds_a_step = engine.choice.seconds_a_step
-    loop.keeper = keeper
+    loop.keeper, loop.workers = keeper, owner.workers
     if keeper is not None:
         keeper.choice = choice
     return loop

@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from mlkit._state import callbacks as _callback_state
+from mlkit._state.arrays import snapshot
 from mlkit._state.signals import Signals
 from mlkit._state.store import check_same
 from mlkit._state.variables import collect
@@ -43,6 +44,8 @@ class Keeper:
         self.signals = Signals()
         self.choice: Choice | None = None
         self._saved: Any = None
+        # Of several workers only the chief writes.
+        self.writes = True
 
     def next_save(self, update: int) -> int | None:
         """The first update after `update` to save at, or None."""
@@ -69,6 +72,10 @@ class Keeper:
             validation: the logs of the last validation within an epoch.
             stopped: whether a callback has ended the run.
         """
+        if not self.writes:
+            # The chief reads what all replicas hold together: all must read it.
+            snapshot(collect(self.owner))
+            return
         nodes, arrays = _callback_state.save(self.callbacks)
         facts = {
             "position": position,
@@ -119,6 +126,11 @@ class Keeper:
         _check_fingerprint(self.fingerprint, facts["fingerprint"], self.checkpointer.path)
         self.choice = Choice(**facts["choice"])
 
+    @property
+    def found(self) -> int | None:
+        """The update of the checkpoint that `look` has found."""
+        return None if self._saved is None else self._saved.update
+
     def restore(self) -> dict[str, Any] | None:
         """Put back what `look` has found; returns its facts, or None where it found nothing.
 
@@ -132,7 +144,11 @@ class Keeper:
         variables = collect(self.owner)
         mine = {k: v for k, v in saved.values.items() if not k.startswith("callbacks/")}
         check_same(variables, mine)
-        _callback_state.restore(self.callbacks, facts["callbacks"], saved.values)
+        nodes = facts["callbacks"]
+        if not self.writes:
+            mine_too = {type(c).__name__ for c in self.callbacks}
+            nodes = [node for node in nodes if node["name"] in mine_too]
+        _callback_state.restore(self.callbacks, nodes, saved.values)
         for key, variable in variables.items():
             variable.assign(mine[key])
         if isinstance(self.data, Arrays):

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,13 @@ def _refuse_what_is_no_run(path: Path, resume: str) -> None:
         )
 
 
+def _go_on_together(workers: Any, keeper: Keeper) -> None:
+    """All workers look before the chief writes, and have found the same checkpoint."""
+    if workers.chief:
+        workers.wait()
+    workers.check_same({"the checkpoint that is gone on from": keeper.found})
+
+
 @contextmanager
 def kept_run(
     run: str | os.PathLike,
@@ -89,10 +96,15 @@ def kept_run(
     path = Path(run)
     if not isinstance(data, Arrays):
         check_resumable(data.dataset)
-    _refuse_what_is_no_run(path, resume)
-    make_directory(path)
-    with locked(path):
-        if resume == "never":
+    workers = trainer.workers
+    chief = workers is None or workers.chief
+    if not chief:
+        workers.wait()  # until the chief has looked, and put aside what is in the way
+    else:
+        _refuse_what_is_no_run(path, resume)
+        make_directory(path)
+    with locked(path) if chief else nullcontext():
+        if chief and resume == "never":
             _put_aside(path)
         checkpointer = Checkpointer(
             path / _CHECKPOINTS,
@@ -107,7 +119,10 @@ def kept_run(
             trainer, data, callbacks, watching.history, checkpointer, save_every,
             _fingerprint(trainer, data),
         )  # fmt: skip
+        keeper.writes = chief
         keeper.look(resume)
+        if workers is not None:
+            _go_on_together(workers, keeper)
         with keeper.signals.listening():
             try:
                 yield keeper

@@ -44,6 +44,7 @@ class Loop:
         # Gives the program anew where a callback has changed what a traced step rests on.
         self.renew: Callable[[], Any] = lambda: program
         self._traced_for = model.train_function
+        self.workers: Any = None
         self.epoch, self.step, self.update = 0, 0, 0
         self.in_block = False
         self.seconds_a_step: float | None = None
@@ -62,6 +63,7 @@ class Loop:
                 break
             self.epoch = epoch
             logs = self._run_epoch(epoch)
+            self._agree()
             self._save_epoch(logs)
             if self.model.stop_training:
                 break
@@ -82,6 +84,17 @@ class Loop:
             position = {"epoch": self.epoch + 1, "step": 0, "update": self.update}
             self.keeper.save(position, logs, self.val_logs, stopped=self.model.stop_training)
         self.keeper.signals.obey()
+
+    def _agree(self) -> None:
+        """Several workers stop at the same place, whoever has the reason."""
+        if self.workers is None:
+            return
+        signals = None if self.keeper is None else self.keeper.signals
+        number = 0 if signals is None or signals.number is None else signals.number
+        stop, number = self.workers.largest([self.model.stop_training, number])
+        self.model.stop_training = bool(stop)
+        if signals is not None and number:
+            signals.number = number
 
     def save_here(self) -> None:
         """Save between two blocks of an epoch."""
@@ -147,6 +160,7 @@ class Loop:
             self.watchers.batch_end(self.step - 1, self.engine.to_logs(logs))
         if self.progress is not None and self.progress.live and self.step != self.plan.steps:
             self.progress.show(self.step, self.engine.to_logs(logs))
+        self._agree()
         every = self.plan.validate_every
         if every is not None and self.plan.validate is not None and self.update % every == 0:
             # Evaluation uses the metrics of the running epoch: they are put back.
@@ -179,7 +193,8 @@ class Loop:
             stops.append(step + max(1, int(BLOCK_SECONDS / max(self.seconds_a_step, 1e-9))))
         if self.plan.steps is not None:
             stops.append(self.plan.steps)
-        return min(stops, default=None)
+        stop = min(stops, default=None)
+        return stop if self.workers is None else self.workers.first_stop(stop)
 
     def _data_ended(self, step: int) -> None:
         """The end of an epoch of unknown length; of any other, the end of the data."""

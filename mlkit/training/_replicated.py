@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from mlkit._core.types import Tensor
 from mlkit._state.variables import variables_of
+from mlkit.training._arrays import Arrays
 from mlkit.training._model_step import ModelStep, overrides
 from mlkit.training._programs import Logs
 from mlkit.training._rebuild import give_back, leaves, owns, rebuilt_inside
@@ -21,6 +22,7 @@ from mlkit.training._replica import (
 )
 from mlkit.training._sources import Source
 from mlkit.training._update import examples, piece
+from mlkit.training._workers import bytes_of, workers_of
 
 # Added to the first number of a seed, times the number of the replica: a prime near 2**31 / phi.
 _APART = 1_327_217_909
@@ -41,6 +43,7 @@ class Replicated:
     def __init__(self, strategy: tf.distribute.Strategy, model: keras.Model) -> None:
         self.strategy, self._given = strategy, model
         self.model = rebuilt_inside(strategy, model)
+        self.workers = workers_of(strategy)
 
     @property
     def count(self) -> int:
@@ -58,7 +61,30 @@ class Replicated:
         model_step.prepare_in(self.strategy, batch)
         model_step.share = share
 
-    def check_batch(self, data: Source) -> None:
+    def agree(self, trainer: Any, data: Source) -> None:
+        """Give all workers the chief's order of the data, and see that they do the same job.
+
+        Raises:
+            ValueError: they do not; on every worker. Or the full batches do not divide.
+        """
+        self._check_batch(data)
+        if self.workers is None:
+            return
+        if isinstance(data, Arrays):
+            data.seed = self.workers.of_chief(data.seed)
+        optimizer: Any = self.model.optimizer
+        options = (trainer.accumulate, len(trainer.gradients), trainer.execution, trainer.seed)
+        self.workers.check_same(
+            {
+                "the kind and size of the model": (type(self.model), self.model.count_params()),
+                "the optimizer": optimizer.get_config(),
+                "an option of the trainer": options,
+                "the data": (data.signature(), data.steps),
+                "the weights": bytes_of(self.model.variables),
+            }
+        )
+
+    def _check_batch(self, data: Source) -> None:
         """Raise `ValueError` if the full batches do not divide by the replicas."""
         size = getattr(data, "batch_size", None)
         if size is None or size % self.count == 0 or data.steps == 1:
@@ -184,13 +210,21 @@ class Replicated:
 
     def describe(self) -> list[str]:
         """What a person should know, a line each."""
-        lines = [f"{self.count} of {type(self.strategy).__name__}; batch sizes are those of all"]
+        lines = [f"{self.count} of {_name(self.strategy)}; batch sizes are those of all"]
+        if self.workers is not None:
+            lines += ["several processes; the chief calls the callbacks and writes"]
         if self.count > 1:
             lines += ["gradients are summed, then transformed, then applied, once"]
             lines += [f"batch norm: {text}" for text in _batch_norms(self.model)]
             if seed_states(self.model):
                 lines += ["random layers: replica 0 draws what one device does, others their own"]
         return lines
+
+
+def _name(strategy: tf.distribute.Strategy) -> str:
+    """The public name: that of the class may be another."""
+    several = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+    return "MultiWorkerMirroredStrategy" if several else type(strategy).__name__
 
 
 def _where(present: Any, portion: Any) -> Tensor:

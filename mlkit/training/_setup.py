@@ -15,6 +15,7 @@ from mlkit.training._keeper import Keeper
 from mlkit.training._plan import SHORT_EPOCH, Plan
 from mlkit.training._progress import Progress
 from mlkit.training._sources import Source
+from mlkit.training._workers import runs_everywhere
 
 
 @dataclass
@@ -58,13 +59,16 @@ def gather_callbacks(
     verbose: int | str,
     epochs: int,
     data: Source,
-    model: keras.Model,
+    trainer: Any,
     log: keras.callbacks.Callback | None,
 ) -> Watching:
     """The user's callbacks, then the history and the progress line, as `model.fit` orders them."""
     level = 1 if verbose == "auto" else int(verbose)
     given = given_callbacks(callbacks)
     check_list(given)
+    if trainer.workers is not None and not trainer.workers.chief:
+        level, log = 0, None
+        given = [c for c in given if runs_everywhere(c)]
     history = next((c for c in given if isinstance(c, History)), None) or History()
     progress = None
     if level and not any(isinstance(c, keras.callbacks.ProgbarLogger) for c in given):
@@ -72,8 +76,8 @@ def gather_callbacks(
     extra = [c for c in (log, history, progress) if c is not None and c not in given]
     whole = keras.callbacks.CallbackList([*given, *extra])
     whole.set_params({"verbose": level, "epochs": epochs, "steps": data.steps})
-    whole.set_model(model)
-    model.history = history
+    whole.set_model(trainer.model)
+    trainer.model.history = history
     return Watching(whole, history, progress)
 
 

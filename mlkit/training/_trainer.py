@@ -14,6 +14,7 @@ from mlkit._state.variables import collect
 from mlkit.callbacks import TimeStopping
 from mlkit.training._alone import replicas_of
 from mlkit.training._arrays import Arrays
+from mlkit.training._cluster import strategy_of
 from mlkit.training._describe import describe
 from mlkit.training._ema import WeightAverage
 from mlkit.training._engine import Engine
@@ -46,6 +47,7 @@ from mlkit.training._sources import (
     validation_source,
 )
 from mlkit.training._update import Transform, apply_gradients, updates_of, value_and_grad
+from mlkit.training._workers import Workers
 
 _OF_A_TRIAL = ("self", "fast_dev_run", "overfit_batches")
 
@@ -74,7 +76,8 @@ class Trainer:
             themselves. Default: none.
         execution: `"auto"`, or one of `"eager"`, `"step"`, `"fused"`, `"epoch"`, alone or with
             `"+xla"`. All learn the same. Default `"auto"`.
-        strategy: a `tf.distribute` strategy. Batch sizes stay those of the whole batch, which the
+        strategy: a `tf.distribute` strategy, or `"auto"`: that of the cluster in `TF_CONFIG` or
+            of Slurm, of several GPUs, or none. Batch sizes stay those of the whole batch, which the
             replicas share; what is learned is what one device learns, up to rounding. A model that
             was made outside of its scope is rebuilt inside of it (`trainer.model`), and has what
             was learned when `fit` returns. Default: none.
@@ -107,20 +110,21 @@ class Trainer:
         gradients: Sequence[Transform] = (),
         ema: float | None = None,
         execution: str = "auto",
-        strategy: tf.distribute.Strategy | None = None,
+        strategy: tf.distribute.Strategy | str | None = None,
         seed: int | None = None,
     ) -> None:
         check_integer("accumulate", accumulate, low=1)
         check_execution(execution)
         extra = {"loss_weights": loss_weights, "weighted_metrics": weighted_metrics}
         compile_missing(model, loss=loss, optimizer=optimizer, metrics=metrics, extra=extra)
-        self._replicas = replicas_of(strategy, model)
+        self._replicas = replicas_of(strategy_of(strategy), model)
         self.model = self._replicas.model
         self.accumulate = accumulate
         self.gradients = list(gradients)
         self.execution = execution
         self.seed = seed
         self._average = None if ema is None else WeightAverage(ema)
+        self.workers: Workers | None = self._replicas.workers
         steps, no_xla = self._replicas.steps(self), self._replicas.no_xla
         self._engine = Engine(self.model, steps, execution, self.averaged, no_xla)
         self._prepared = False
@@ -307,9 +311,9 @@ class Trainer:
             validation_data, validation_batch_size or batch_size, validation_steps
         )
         self._prepare(train)
-        self._replicas.check_batch(train)
+        self._replicas.agree(self, train)
         log = None if run is None else RunLog(run, epochs, train)
-        watching = gather_callbacks(callbacks, verbose, epochs, train, self.model, log)
+        watching = gather_callbacks(callbacks, verbose, epochs, train, self, log)
         if self._has_the_default_step():
             names = list(self.model.get_metrics_result())
             check_monitors(given_callbacks(callbacks), names, held_out is not None)

@@ -50,11 +50,11 @@ def results(kind, folder, arguments):
     """What the jobs give when they are run one way."""
     out = Path(folder) / kind
     if kind == "processes":
-        from distributed.launching import cluster
+        from mlkit.cli._launch import configurations
 
         processes = [
             start(kind, f"{out}{i}", arguments, {"TF_CONFIG": text})
-            for i, text in enumerate(cluster(2))
+            for i, text in enumerate(configurations(2))
         ]
         out = Path(f"{out}0")
     else:

@@ -1,0 +1,100 @@
+"""The processes that train one model together, and what they must agree on."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+# Callbacks of Keras that change the training: they see the same logs everywhere, and do the same.
+_STEERING = ("EarlyStopping", "LearningRateScheduler", "ReduceLROnPlateau", "TerminateOnNaN")
+
+
+class Workers:
+    """The workers of a cluster. Every method is called by all of them, in the same order.
+
+    Args:
+        strategy: a strategy over several processes.
+    """
+
+    def __init__(self, strategy: tf.distribute.Strategy) -> None:
+        self._strategy = strategy
+        resolver: Any = strategy.cluster_resolver
+        has_chief = bool(resolver.cluster_spec().as_dict().get("chief"))
+        self.chief = resolver.task_type == "chief" or (not has_chief and resolver.task_id == 0)
+        self._gather = tf.function(self._gathered, autograph=False)
+
+    def _gathered(self, values: Any) -> Any:
+        rows = self._strategy.run(lambda v: v[None], args=(values,))
+        return self._strategy.gather(rows, axis=0)
+
+    def rows(self, values: Sequence[int]) -> np.ndarray:
+        """What all workers have given, a row a replica; the chief's is the first."""
+        return self._gather(tf.constant(list(values), tf.int64)).numpy()
+
+    def largest(self, values: Sequence[int]) -> list[int]:
+        return [int(v) for v in self.rows(values).max(axis=0)]
+
+    def smallest(self, values: Sequence[int]) -> list[int]:
+        return [int(v) for v in self.rows(values).min(axis=0)]
+
+    def of_chief(self, value: int) -> int:
+        return int(self.rows([value])[0, 0])
+
+    def first_stop(self, stop: int | None) -> int | None:
+        """The first of the stops that the workers have in mind; None: the end of the data."""
+        endless = 2**62
+        found = self.smallest([endless if stop is None else stop])[0]
+        return None if found == endless else found
+
+    def wait(self) -> None:
+        """Until all have come here."""
+        self.largest([0])
+
+    def check_same(self, facts: Mapping[str, Any]) -> None:
+        """Raise `ValueError`, on every worker, if a fact is not the same on all.
+
+        Args:
+            facts: what is compared; each by a digest of its `repr`, or of its bytes.
+        """
+        digests = [_digest(value) for value in facts.values()]
+        rows = self.rows(digests)
+        for column, (name, value) in enumerate(facts.items()):
+            different = [i for i, row in enumerate(rows) if row[column] != rows[0, column]]
+            if different:
+                shown = "" if isinstance(value, bytes) else f" Here it is {value!r:.200}."
+                raise ValueError(
+                    f"The workers are to train one model, but {name} of replica {different[0]} "
+                    f"is not that of replica 0.{shown} Run the same script on all, with the same "
+                    "seed (keras.utils.set_random_seed) before the model is made."
+                )
+
+
+def _digest(value: Any) -> int:
+    data = value if isinstance(value, bytes) else repr(value).encode()
+    return int.from_bytes(hashlib.sha256(data).digest()[:7], "big")
+
+
+def bytes_of(variables: Sequence[Any]) -> bytes:
+    """The values of variables that all replicas hold alike."""
+    common = [v for v in variables if getattr(v, "synchronization", "auto") != "on_read"]
+    return b"".join(np.asarray(tf.convert_to_tensor(v)).tobytes() for v in common)
+
+
+def workers_of(strategy: tf.distribute.Strategy) -> Workers | None:
+    """The workers of a strategy; None in a single process."""
+    resolver: Any = strategy.cluster_resolver
+    spec = resolver.cluster_spec().as_dict() if resolver is not None else {}
+    several = sum(len(spec.get(kind, ())) for kind in ("chief", "worker")) > 1
+    return Workers(strategy) if several else None
+
+
+def runs_everywhere(callback: keras.callbacks.Callback) -> bool:
+    """Whether a callback is called on every worker, and not on the chief only."""
+    given = getattr(callback, "on_all_workers", None)
+    if given is not None:
+        return bool(given)
+    cls = type(callback)
+    return cls.__module__.startswith("keras.") and cls.__name__ in (*_STEERING, "History")
