@@ -64,7 +64,9 @@ def keeps_arguments(spec: CallbackSpec) -> None:
     lost = [
         name
         for name, value in spec.kwargs.items()
-        if name in names and not same(getattr(callback, name, object()), value)
+        if name in names
+        and (kept := getattr(callback, name, object())) is not value
+        and not same(kept, value)
     ]
     if lost:
         raise CheckFailed(

@@ -1,0 +1,65 @@
+"""What a model does with a few examples, without leaving a trace."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+# Only TensorFlow has a gradient of an eager function.
+import tensorflow as tf
+
+from mlkit.callbacks._model_state import undisturbed
+
+
+def gradients_of(model: Any, x: Any, y: Any, sample_weight: Any = None) -> list[tuple[Any, Any]]:
+    """`(variable, gradient)` of the compiled loss, as an array; those without one are left out.
+
+    The model is run as in training (dropout, batch statistics); what that changes is put back.
+    """
+    variables = model.trainable_variables
+    with undisturbed(model):
+        with tf.GradientTape() as tape:
+            predicted = model(x, training=True)
+            loss = model.compute_loss(x=x, y=y, y_pred=predicted, sample_weight=sample_weight)
+        found = tape.gradient(loss, variables)
+    pairs = zip(variables, found, strict=True)
+    return [(v, np.asarray(tf.convert_to_tensor(g))) for v, g in pairs if g is not None]
+
+
+def outputs_of(model: Any, x: Any) -> Any:
+    """The predictions for a few examples, as arrays."""
+    with undisturbed(model):
+        return keras.tree.map_structure(np.asarray, model(x, training=False))
+
+
+def classes_of(y: Any) -> np.ndarray:
+    """Integer labels, from integers or one-hot rows."""
+    labels = np.asarray(y)
+    if labels.ndim == 2 and labels.shape[-1] > 1:
+        return labels.argmax(-1)
+    return labels.reshape(-1).astype("int64")
+
+
+def confusion(labels: np.ndarray, found: np.ndarray, classes: int) -> np.ndarray:
+    """Counts, `[label, prediction]`."""
+    counts = np.bincount(labels * classes + found, minlength=classes * classes)
+    return counts.reshape(classes, classes)
+
+
+def matrix_image(counts: np.ndarray, cell: int = 24) -> np.ndarray:
+    """A picture of a confusion matrix: each row's shares, white is 0 and dark blue is 1."""
+    share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    blue = np.array([0.03, 0.19, 0.42])
+    picture = 1 - share[..., None] * (1 - blue)
+    return np.repeat(np.repeat(picture, cell, 0), cell, 1).astype("float32")
+
+
+def matrix_table(counts: np.ndarray) -> str:
+    """A confusion matrix as a table in Markdown."""
+    size = len(counts)
+    head = ["| label \\ prediction | " + " | ".join(map(str, range(size))) + " |"]
+    rule = ["|---" * (size + 1) + "|"]
+    rows = [
+        f"| {i} | " + " | ".join(str(int(n)) for n in row) + " |" for i, row in enumerate(counts)
+    ]
+    return "\n".join([*head, *rule, *rows])
