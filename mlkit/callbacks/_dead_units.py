@@ -77,7 +77,9 @@ class DeadUnits(LoggingCallback):
         if not chosen:
             raise ValueError("DeadUnits: no layer has the activation relu. Name some in `layers`.")
         outputs = {name: model.get_layer(name).output for name in chosen}
-        self._watch = keras.Model(model.inputs, outputs)
+        # One input is given as it is: in a list it would want a list.
+        inputs = model.inputs if len(model.inputs) > 1 else model.inputs[0]
+        self._watch = keras.Model(inputs, outputs)
 
     def measure(self, logs: Logs) -> Mapping[str, float]:
         with undisturbed(self.model):

@@ -12,7 +12,7 @@ from mlkit.callbacks._monitor import Monitor, say
 
 
 class StepEvaluator(LoggingCallback):
-    """Evaluates the model each so many updates, and can stop training by what it finds.
+    """Evaluates each so many updates, and can stop training by what it finds.
 
     For runs of few long epochs. The metrics of the running epoch are put back afterwards, which
     `model.evaluate` in a callback does not do.

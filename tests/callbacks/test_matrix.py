@@ -24,12 +24,17 @@ RESUMED = (
 )  # fmt: skip
 
 
+# Kept, or their temporary folders would be removed with a warning.
+MODULES = []
+
+
 def specs():
     for path in sorted(Path(__file__).parent.glob("test_*.py")):
         if path != Path(__file__) and "SPECS = [" in path.read_text():
             spec = importlib.util.spec_from_file_location(f"matrix_{path.stem}", path)
             module = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(module)
+            MODULES.append(module)
             yield from (s for s in module.SPECS if isinstance(s, CallbackSpec) and s.observe)
 
 
