@@ -170,10 +170,11 @@ def lookahead_ours(optimizers, rate, k, alpha):
 def lookahead_theirs(weights, rate, k, alpha):
     import torch
 
-    outer = timm("lookahead.Lookahead")(torch.optim.SGD(weights, rate, 0.9), alpha, k)
+    inner = torch.optim.SGD(weights, rate, 0.9)
+    outer = timm("lookahead.Lookahead")(inner, alpha, k)
     for weight in weights:
         # timm's slow weights begin at the first k-th update, the paper's where training does.
-        outer.state[weight]["lookahead_slow_buff"] = weight.detach().clone()
+        inner.state[weight]["lookahead_slow_buff"] = weight.detach().clone()
     return outer
 
 
