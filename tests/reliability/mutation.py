@@ -88,10 +88,10 @@ SEEN = SeenTrainer()
 
 def child(kind, job, folder, run, kill, result):
     class Trainer(jobs.mk.Trainer):
-        def _loop(self, *args, **kwargs):
+        def _run(self, *args, **kwargs):
             vars(SEEN).update(vars(self))
             leave_out(kind)
-            return super()._loop(*args, **kwargs)
+            super()._run(*args, **kwargs)
 
     if kind in ("callback", "iterator", "history", "position", "order of arrays"):
         leave_out(kind)
