@@ -41,13 +41,23 @@ def _clone(strategy: tf.distribute.Strategy, model: keras.Model) -> keras.Model:
         # Not clone_model, which would compile too: a loss may be a function without a name.
         known = {type(x).__name__: type(x) for x in [model, *leaves(model)]}
         with strategy.scope(), keras.saving.custom_object_scope(known):
-            clone = type(model).from_config(model.get_config())
+            clone = _from_config(model)
             if model.built and not clone.built:
                 clone.build_from_config(model.get_build_config())
     except Exception as error:  # a configuration is the user's own code
         raise ValueError(f"{_how(model, 'A part')} The error was: {error}") from error
     copy_values(model.variables, clone.variables, _how(model, "A part"))
     return clone
+
+
+def _from_config(model: keras.Model) -> keras.Model:
+    config: Any = model.get_config()
+    if type(model) is not keras.Sequential:
+        return type(model).from_config(config)
+    # All layers at once, as people make it: added one by one, the paths of its variables would be
+    # others, and so would their keys in a checkpoint.
+    layers = [keras.saving.deserialize_keras_object(layer) for layer in config["layers"]]
+    return keras.Sequential(layers, name=model.name, trainable=model.trainable)
 
 
 def _compile(strategy: tf.distribute.Strategy, inside: keras.Model, model: keras.Model) -> None:

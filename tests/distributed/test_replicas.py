@@ -87,6 +87,12 @@ def test_the_model_that_was_given_has_what_was_learned(two):
     close(given, alone)
 
 
+def test_a_model_made_anew_has_the_same_keys_in_a_checkpoint(two):
+    given = compiled(layers.BatchNormalization())
+    inside = mk.Trainer(given, strategy=two).model
+    assert [v.path for v in inside.variables] == [v.path for v in given.variables]
+
+
 def test_a_model_of_the_scope_is_trained_itself(two):
     with two.scope():
         model = compiled()
