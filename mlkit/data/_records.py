@@ -188,7 +188,7 @@ def _resident(files: list[Path], schema: dict[str, Any], on_error: str) -> Index
     if not all(_schema.fixed(field) for field in schema["fields"]):
         return Indexed(tf.constant(rows), load_row=_schema.parser(schema, one=True), title=title)
     # Parsed once, in batches: what is left to do for each example are its pictures.
-    parse = tf.function(_schema.parser(schema, one=False), autograph=False)
+    parse = _schema.parser(schema, one=False)
     parts = [parse(tf.constant(rows[i : i + _BATCH])) for i in range(0, len(rows), _BATCH)]
     columns = tf.nest.map_structure(lambda *values: tf.concat(values, axis=0), *parts)
     return Indexed(columns, load_row=_schema.pictures(schema), title=title)

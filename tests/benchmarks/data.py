@@ -160,9 +160,9 @@ def write_files(folder, rng, size):
     labels = rng.integers(0, 10, size)
     for label in range(10):
         (folder / "files" / str(label)).mkdir(parents=True)
+    encoded = tf.data.Dataset.from_tensor_slices(images).map(tf.io.encode_png, tf.data.AUTOTUNE)
     total = 0
-    for i, (image, label) in enumerate(zip(images, labels, strict=True)):
-        data = tf.io.encode_png(image).numpy()
+    for i, (data, label) in enumerate(zip(encoded.as_numpy_iterator(), labels, strict=True)):
         (folder / "files" / str(label) / f"{i}.png").write_bytes(data)
         total += len(data)
     mk.data.write_records((images, labels), folder / "records", encode={"0": "png"})
