@@ -54,9 +54,10 @@ def _from_config(model: keras.Model) -> keras.Model:
     config: Any = model.get_config()
     if type(model) is not keras.Sequential:
         return type(model).from_config(config)
-    # All layers at once, as people make it: added one by one, the paths of its variables would be
-    # others, and so would their keys in a checkpoint.
-    layers = [keras.saving.deserialize_keras_object(layer) for layer in config["layers"]]
+    # All layers at once, built by the model, as people make it: otherwise the paths of its
+    # variables would be others, and so would their keys in a checkpoint.
+    unbuilt = [{k: v for k, v in c.items() if k != "build_config"} for c in config["layers"]]
+    layers = [keras.saving.deserialize_keras_object(layer) for layer in unbuilt]
     return keras.Sequential(layers, name=model.name, trainable=model.trainable)
 
 
