@@ -169,6 +169,9 @@ class NaNRecovery(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._step, self._epoch = 0, epoch
         if not self._good:
+            # In model.fit the first step would make its variables, and nothing could put them back.
+            if not self.model.optimizer.built:
+                self.model.optimizer.build(self.model.trainable_variables)
             self._good = snapshot(self._variables())
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -188,7 +191,8 @@ class NaNRecovery(keras.callbacks.Callback):
         self._good = {}
 
     def _variables(self) -> dict[str, Any]:
-        own: dict[str, Any] = {str(i): v for i, v in enumerate(variables_of(self.model))}
+        # Not by place: what the first step makes would move the others.
+        own: dict[str, Any] = {str(id(v)): v for v in variables_of(self.model)}
         return self.run_state or own
 
     def _look(self) -> None:
@@ -196,7 +200,9 @@ class NaNRecovery(keras.callbacks.Callback):
             self._good = snapshot(self._variables())
             return
         for key, variable in self._variables().items():
-            variable.assign(self._good[key])
+            # A metric that the first step has made is empty at the last look.
+            good = self._good.get(key)
+            variable.assign(keras.ops.zeros_like(variable) if good is None else good)
         self._bad.assign(tf.zeros_like(self._bad))
         self.rollbacks += 1
         if self.rollbacks > self.tries:

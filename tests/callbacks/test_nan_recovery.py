@@ -52,6 +52,14 @@ def test_a_nan_is_rolled_back_and_its_window_skipped(loop, capsys):
     assert "the state is that of the last look (1 of 3 rollbacks)" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("loop", [None, "step"])
+def test_a_nan_in_the_first_batch_of_all(loop):
+    recovery = NaNRecovery(every=1)
+    model = fit(loop, recovery, with_fault(0))
+    assert recovery.rollbacks == 2
+    assert all(np.isfinite(v.numpy()).all() for v in [*model.variables, *model.optimizer.variables])
+
+
 @pytest.mark.parametrize("loop", [None, "epoch"])
 def test_without_a_fault_it_changes_nothing(loop):
     with_it, without = fit(loop, NaNRecovery(every=3, spike=1e6)), fit(loop, None)

@@ -193,7 +193,8 @@ def train(job, folder, run, kill=None, trainer_class=mk.Trainer, **options):
         model, seed=3, ema=0.9, accumulate=job.accumulate, execution=job.execution, **own
     )
     callbacks = [
-        keras.callbacks.EarlyStopping("loss", patience=50, restore_best_weights=True),
+        # The loss falls, so that the first epoch stays the best: its memory is needed to the end.
+        keras.callbacks.EarlyStopping("loss", mode="max", patience=50, restore_best_weights=True),
         keras.callbacks.ReduceLROnPlateau("val_loss", patience=1),
         Kill(**(kill or {})),
     ]
