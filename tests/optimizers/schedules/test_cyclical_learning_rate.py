@@ -20,7 +20,7 @@ def wave(step, size):
 
 def reference(step):
     cycle, height = wave(step, 30)
-    return 0.1 + 0.7 * height / math.sqrt(cycle)
+    return 0.1 + 0.7 * height * math.tanh(cycle)
 
 
 def by_step(step):
@@ -34,7 +34,7 @@ SPECS = [
             "initial_learning_rate": 0.1,
             "maximal_learning_rate": 0.8,
             "step_size": 30,
-            "scale_fn": over_root,
+            "scale_fn": keras.activations.tanh,
             "scale_mode": "cycle",
             "name": "wave",
         },
