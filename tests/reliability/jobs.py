@@ -177,8 +177,11 @@ def make_model():
     return model
 
 
-def train(job, folder, run, kill=None, trainer_class=mk.Trainer, **options):
-    """Run a job to its end, or to the kill; returns its trainer, history and callbacks."""
+def train(job, folder, run, kill=None, trainer_class=mk.Trainer, patience=50, **options):
+    """Run a job to its end, or to the kill; returns its trainer, history and callbacks.
+
+    The first epoch is the best one for EarlyStopping: a run of more than `patience` epochs ends.
+    """
     strategy = None
     if job.replicas > 1:
         cpu = tf.config.list_physical_devices("CPU")[0]
@@ -194,7 +197,9 @@ def train(job, folder, run, kill=None, trainer_class=mk.Trainer, **options):
     )
     callbacks = [
         # The loss falls, so that the first epoch stays the best: its memory is needed to the end.
-        keras.callbacks.EarlyStopping("loss", mode="max", patience=50, restore_best_weights=True),
+        keras.callbacks.EarlyStopping(
+            "loss", mode="max", patience=patience, restore_best_weights=True
+        ),
         keras.callbacks.ReduceLROnPlateau("val_loss", patience=1),
         Kill(**(kill or {})),
     ]

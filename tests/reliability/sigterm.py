@@ -25,6 +25,8 @@ import jobs
 import mlkit as mk
 
 STATUS = 128 + signal.SIGTERM
+# No machine comes to an end of these within the seconds that a job is left alone.
+FOR_EVER = {"epochs": 10**9, "save_every": 10**9, "patience": 10**9}
 
 
 class Began(jobs.Kill):
@@ -59,7 +61,7 @@ def train(job, folder, run, began, ended, at_once):
 
     Began.path, Began.at_once, jobs.Kill = began, at_once, Began
     try:
-        jobs.train(job, folder, run, trainer_class=Kept, epochs=10**6, save_every=10**6)
+        jobs.train(job, folder, run, trainer_class=Kept, **FOR_EVER)
     except SystemExit:
         # Not the weights: when training ends, EarlyStopping puts the best ones into the model.
         ended.write_text(hash_of([v.numpy() for v in trainers[0].optimizer.variables]))
@@ -70,13 +72,17 @@ def one(job, folder, number, rng):
     """(problem or "", seconds until the end, update)"""
     run, began, ended = (folder / f"{number}{end}" for end in ("", ".began", ".ended"))
     pid = jobs.forked(train, job, folder, run, began, ended, number % 4 == 0)
-    while not began.exists():
+    limit = time.monotonic() + 240
+    while not began.exists() and time.monotonic() < limit:
         time.sleep(0.005)
     time.sleep(rng.random())
+    # Of a child that has ended by itself the pid is kept until `ended` asks for it.
     jobs.os.kill(pid, signal.SIGTERM)
     begin = time.monotonic()
     status = jobs.ended(pid)
     seconds = time.monotonic() - begin
+    if not began.exists():
+        return f"training did not begin within 240 s (status {status})", seconds, 0
     if status != STATUS:
         return f"ended with status {status}", seconds, 0
     saved = mk.training.Checkpointer(run / "checkpoints").load()
