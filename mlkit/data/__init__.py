@@ -3,11 +3,14 @@
 import tensorflow as _tf
 
 from mlkit.data import augment as augment
+from mlkit.data._augment_batches import augment_batches as augment_batches
 from mlkit.data._benchmark import Timing as Timing
 from mlkit.data._benchmark import benchmark as benchmark
 from mlkit.data._bucket import bucket as bucket
 from mlkit.data._classes import class_weights as class_weights
 from mlkit.data._classes import oversample as oversample
+from mlkit.data._columnar import read_array_record as read_array_record
+from mlkit.data._columnar import read_parquet as read_parquet
 from mlkit.data._describe import Description as Description
 from mlkit.data._describe import describe as describe
 from mlkit.data._folders import read_audio as read_audio
@@ -34,9 +37,7 @@ from mlkit.data._source import Indexed as Indexed
 from mlkit.data._split import split as split
 from mlkit.data._statistics import Statistics as Statistics
 from mlkit.data._statistics import statistics as statistics
-from mlkit.data._tables import read_array_record as read_array_record
 from mlkit.data._tables import read_csv as read_csv
-from mlkit.data._tables import read_parquet as read_parquet
 from mlkit.data._windows import windows as windows
 
 # `from tensorflow.data import *` runs, but editors complete nothing after it.

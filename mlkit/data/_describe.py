@@ -6,10 +6,12 @@ import numpy as np
 import tensorflow as tf
 
 from mlkit._core.checks import check_integer
+from mlkit.data._columns import Column
 from mlkit.data._fingerprint import fingerprint
-from mlkit.data._source import as_source
+from mlkit.data._pipeline import Pipeline
+from mlkit.data._source import Indexed, as_source
 
-_FEW = 30  # whole numbers with at most so many values are taken for classes
+_BATCH = 256  # elements that are looked at together
 
 
 class Description:
@@ -49,21 +51,26 @@ class Description:
     __str__ = __repr__
 
 
-def describe(source: Any, limit: int = 100_000) -> Description:
+def describe(source: Any, limit: int = 100_000, classes: int | None = None) -> Description:
     """Describe a data set: shapes, ranges, classes, missing values, suspicious things.
 
-    Suspicious are: values that are not finite, constant columns, classes that are missing between
-    others or rare, equal elements, and images of one colour.
+    Suspicious are: values that are not finite, constant columns, labels out of range, classes that
+    are missing or rare, equal elements, and images of one colour.
 
     Args:
-        source: as for `mk.data.pipeline`, also a `tf.data.Dataset` without end.
+        source: as for `mk.data.pipeline`, also a `tf.data.Dataset` without end. Of a
+            `mk.data.pipeline` the examples of its first epoch, as a model gets them. Of another
+            data set of batches each batch is one element.
         limit: largest number of elements to look at, ≥ 1.
+        classes: number of classes. The label (the second of a tuple, or the component "label" of a
+            dict) is then out of range unless it is in 0 … classes - 1. None: that of the folder
+            that was read, or not known.
 
     Returns:
         `Description`, to be printed or read.
 
     Raises:
-        ValueError: there is no element.
+        ValueError: there is no element, or `classes` is given and no label is there.
 
     Example:
         >>> import numpy as np
@@ -72,123 +79,85 @@ def describe(source: Any, limit: int = 100_000) -> Description:
         2 elements
           0: float64 (1,), from 1 to 3, mean 2, std 1
           1: int64 (), classes {0: 1, 1: 1}
+        >>> mk.data.describe((np.zeros(2), np.array([0, 2])), classes=2).suspicious[1]
+        '1 is out of the range 0 to 1 1 times, such as 2'
     """
     check_integer("limit", limit, low=1)
+    if classes is not None:
+        check_integer("classes", classes, low=1)
     dataset = source if isinstance(source, tf.data.Dataset) else as_source(source)
-    parts: dict[str, list[np.ndarray]] = {}
-    words, count = [], 0
-    for element in dataset.take(limit):
-        one = tf.nest.map_structure(lambda t: tf.expand_dims(t, 0), element)
-        words.append(int(fingerprint(one)[0]))
-        for name, value in _named(element):
-            parts.setdefault(name, []).append(value)
-        count += 1
-    if not count:
+    held = source.source if isinstance(source, Pipeline) else source
+    label = _label(dataset.element_spec, asked=classes is not None)
+    if classes is None and isinstance(held, Indexed):
+        classes = len(held.classes) or None
+    columns: dict[str, Column] = {}
+    words: list[np.ndarray] = []
+    for word, batch in _batches(dataset, limit):
+        words.append(word.numpy())
+        for name, values in _named(batch):
+            if name not in columns:
+                columns[name] = Column(name, classes if name == label else None)
+            columns[name].add(values)
+    if not words:
         raise ValueError("`source` is empty: there is nothing to describe.")
-    size = int(dataset.cardinality())
-    complete = 0 <= size <= limit or (size == tf.data.UNKNOWN_CARDINALITY and count < limit)
-    columns, suspicious = {}, []
-    for name, values in parts.items():
-        columns[name], found = _column(name, values)
-        suspicious += found
-    _, first, times = np.unique(words, return_index=True, return_counts=True)
+    seen = np.concatenate(words)
+    facts = {name: column.facts() for name, column in columns.items()}
+    suspicious = [sentence for column in columns.values() for sentence in column.suspicious()]
+    _, first, times = np.unique(seen, return_index=True, return_counts=True)
     if (twice := int((times - 1).sum())) > 0:
         example = int(first[times.argmax()])
         suspicious.append(f"{twice} elements are equal to an earlier one, such as to {example}")
-    return Description(count, complete, columns, suspicious)
+    return Description(len(seen), _complete(dataset, len(seen), limit), facts, suspicious)
 
 
-def _named(element: Any, path: str = "") -> list[tuple[str, np.ndarray]]:
-    if isinstance(element, dict):
-        pairs = element.items()
-    elif isinstance(element, tuple):
-        pairs = ((str(i), value) for i, value in enumerate(element))
+def _complete(dataset: tf.data.Dataset, count: int, limit: int) -> bool:
+    """Whether all elements were looked at."""
+    if isinstance(dataset, Pipeline):
+        return count == dataset.size
+    size = int(dataset.cardinality())
+    return 0 <= size <= limit or (size == tf.data.UNKNOWN_CARDINALITY and count < limit)
+
+
+def _batches(dataset: tf.data.Dataset, limit: int) -> tf.data.Dataset:
+    """(fingerprints, elements) in batches; elements that differ in shape come one by one."""
+    if isinstance(dataset, Pipeline):
+        dataset = dataset.take(dataset.steps_per_epoch).unbatch()
+    specs = tf.nest.flatten(dataset.element_spec)
+    whole = all(isinstance(s, tf.TensorSpec) and s.shape.is_fully_defined() for s in specs)
+    first = dataset.take(limit)
+    batches = first.batch(_BATCH) if whole else first
+
+    def worded(*parts: Any) -> Any:
+        batch = parts if isinstance(dataset.element_spec, tuple) else parts[0]
+        if not whole:
+            batch = tf.nest.map_structure(lambda t: tf.expand_dims(t, 0), batch)
+        return fingerprint(batch), batch
+
+    return batches.map(worded, tf.data.AUTOTUNE)
+
+
+def _label(spec: Any, asked: bool) -> str | None:
+    """The path of the component that is the label."""
+    if isinstance(spec, dict):
+        found = "label" if "label" in spec else None
     else:
-        value = element.flat_values if isinstance(element, tf.RaggedTensor) else element
-        return [(path or "value", value.numpy() if tf.is_tensor(value) else np.asarray(value))]
+        found = "1" if isinstance(spec, tuple) and len(spec) > 1 else None
+    if asked and found is None:
+        raise ValueError(
+            "`classes` needs a label: the second component of a tuple, or the component "
+            f'"label" of a dict. Received elements of {spec}.'
+        )
+    return found
+
+
+def _named(batch: Any, path: str = "") -> list[tuple[str, np.ndarray]]:
+    """Batches of the components by path."""
+    if isinstance(batch, dict):
+        pairs = batch.items()
+    elif isinstance(batch, tuple):
+        pairs = ((str(i), value) for i, value in enumerate(batch))
+    else:
+        ragged = isinstance(batch, tf.RaggedTensor)
+        values = batch.flat_values.numpy()[None] if ragged else batch.numpy()
+        return [(path or "value", values)]
     return [pair for key, value in pairs for pair in _named(value, f"{path}/{key}".strip("/"))]
-
-
-def _column(name: str, values: list[np.ndarray]) -> tuple[dict[str, Any], list[str]]:
-    """Facts about one component, and what is suspicious in it."""
-    first = np.asarray(values[0])
-    shapes = {np.shape(v) for v in values}
-    if len(shapes) == 1:
-        shape = str(first.shape)
-    else:
-        lengths = [np.shape(v)[0] for v in values]
-        shape = f"lengths from {min(lengths)} to {max(lengths)}"
-    kind = "string" if first.dtype.kind in "OSU" else str(first.dtype)
-    facts: dict[str, Any] = {kind: f"{shape}"}
-    if kind == "string":
-        return _strings(name, values, facts)
-    flat = np.concatenate([np.ravel(v) for v in values])
-    if not flat.size:
-        return facts, [f"{name} has no values"]
-    if flat.dtype.kind in "iub" and first.ndim == 0 and len(np.unique(flat)) <= _FEW:
-        return _classes(name, flat, facts)
-    found = []
-    numbers = flat.astype(np.float64)
-    finite = np.isfinite(numbers)
-    if not finite.all():
-        facts["missing"] = int((~finite).sum())
-        found.append(f"{name} has {(~finite).sum()} values that are not finite")
-    if finite.any():
-        good = numbers[finite]
-        facts["from"] = f"{good.min():g} to {good.max():g}"
-        facts["mean"], facts["std"] = f"{good.mean():g}", f"{good.std():g}"
-    if len(shapes) == 1 and len(values) > 1:
-        found += _flat(name, np.stack(values))
-    return facts, found
-
-
-def _strings(
-    name: str, values: list[np.ndarray], facts: dict[str, Any]
-) -> tuple[dict[str, Any], list[str]]:
-    flat = [item for v in values for item in np.ravel(v).tolist()]
-    empty = sum(not item for item in flat)
-    facts["different"] = len(set(flat))
-    if empty:
-        facts["empty"] = empty
-    constant = len(flat) > 1 and len(set(flat)) == 1
-    return facts, [f"{name} is constant: {flat[0]!r}"] if constant else []
-
-
-def _classes(
-    name: str, flat: np.ndarray, facts: dict[str, Any]
-) -> tuple[dict[str, Any], list[str]]:
-    names, counts = np.unique(flat, return_counts=True)
-    facts["classes"] = dict(zip(names.tolist(), counts.tolist(), strict=True))
-    found = []
-    if len(names) == 1 and len(flat) > 1:
-        found.append(f"{name} is constant: {names[0]}")
-    missing = sorted(set(range(int(names[0]), int(names[-1]) + 1)) - set(names.tolist()))
-    if missing and int(names[0]) in (0, 1):
-        found.append(f"{name} never takes {missing}, between its smallest and largest value")
-    if names[0] < 0:
-        found.append(f"{name} is negative {counts[names < 0].sum()} times: a label out of range?")
-    if len(names) > 1 and counts.max() >= 10 * counts.min():
-        rare = names[counts.argmin()]
-        found.append(
-            f"{name} is {counts.max() / counts.min():.0f} times as often {names[counts.argmax()]} "
-            f"as {rare}: see `mk.data.class_weights`"
-        )
-    return facts, found
-
-
-def _flat(name: str, values: np.ndarray) -> list[str]:
-    """Constant columns of vectors, images of one colour."""
-    if values.ndim in (1, 2):
-        columns = values.reshape(len(values), -1)
-        same = np.flatnonzero((columns == columns[0]).all(axis=0))
-        if columns.shape[1] == 1:
-            return [f"{name} is constant: {columns[0, 0]:g}"] if len(same) else []
-        return [f"column {i} of {name} is constant: {columns[0, i]:g}" for i in same[:5]] + (
-            [f"{len(same)} columns of {name} are constant"] if len(same) > 5 else []
-        )
-    if values.ndim in (3, 4):
-        pixels = values.reshape(len(values), values.shape[1] * values.shape[2], -1)
-        blank = np.flatnonzero((pixels == pixels[:, :1]).all(axis=(1, 2)))
-        if len(blank):
-            return [f"{len(blank)} of {name} are of one colour, such as element {blank[0]}"]
-    return []

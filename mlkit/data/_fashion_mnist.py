@@ -1,7 +1,6 @@
 """Fashion-MNIST: a copy on this machine, else Keras' download."""
 
 import gzip
-import os
 import zlib
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from mlkit.data import _network
 from mlkit.data._arrays import Arrays, Pair
+from mlkit.data._keras_sets import keras_cache
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 _ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/train-labels-idx1-ubyte.gz"
@@ -17,23 +17,17 @@ _PREFIXES = ("train", "t10k")
 _FILES = [f"{p}-{kind}-ubyte.gz" for p in _PREFIXES for kind in ("images-idx3", "labels-idx1")]
 
 
-def keras_cache() -> Path:
-    """Where Keras keeps its downloads."""
-    home = os.environ.get("KERAS_HOME")
-    root = Path(home) if home else Path("~/.keras").expanduser()
-    return root / "datasets" / "fashion-mnist"
-
-
 def load_fashion_mnist() -> Arrays:
     """Images and labels of the first folder that has all four files."""
-    for folder in (DEBIAN, keras_cache()):
+    kept = keras_cache() / "fashion-mnist"
+    for folder in (DEBIAN, kept):
         if all((folder / name).is_file() for name in _FILES):
             return _read(folder, "train"), _read(folder, "t10k")
     _network.require(
         "fashion_mnist",
         [_ORIGIN],
         f"Connect this machine to the network, or put the files {', '.join(_FILES)} into "
-        f"{keras_cache()}, or on Debian: apt install dataset-fashion-mnist.",
+        f"{kept}, or on Debian: apt install dataset-fashion-mnist.",
     )
     train, test = keras.datasets.fashion_mnist.load_data()
     return _as_ours(*train), _as_ours(*test)

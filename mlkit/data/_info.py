@@ -3,6 +3,7 @@
 import os
 from typing import Any, NamedTuple
 
+from mlkit.data._keras_sets import NAMES, PREFIX
 from mlkit.data._tfds import builder_of
 
 _OF_TEN = [str(digit) for digit in range(10)]
@@ -56,6 +57,20 @@ _OWN = {
         "https://github.com/zalandoresearch/fashion-mnist",
     ),
 }
+_OWN[f"{PREFIX}fashion_mnist"] = _OWN["fashion_mnist"]
+_CIFAR10 = [
+    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
+]  # fmt: skip
+# (what it holds, training, held out, names of the classes), with the defaults of Keras.
+_OF_KERAS: dict[str, tuple[str, int, int, list[str]]] = {
+    "boston_housing": ("Prices of homes by 13 features of the district.", 404, 102, []),
+    "california_housing": ("Prices of homes by 8 features of the block.", 16_512, 4_128, []),
+    "cifar10": ("Colour photographs of 32x32, ten classes.", 50_000, 10_000, _CIFAR10),
+    "cifar100": ("Colour photographs of 32x32, a hundred classes.", 50_000, 10_000, []),
+    "imdb": ("Film reviews as numbers of words.", 25_000, 25_000, ["negative", "positive"]),
+    "mnist": ("Handwritten digits as grey images of 28x28.", 60_000, 10_000, _OF_TEN),
+    "reuters": ("News as numbers of words, 46 topics.", 8_982, 2_246, []),
+}
 
 
 def info(name: str, data_dir: str | os.PathLike[str] | None = None) -> Info:
@@ -81,7 +96,13 @@ def info(name: str, data_dir: str | os.PathLike[str] | None = None) -> Info:
         raise TypeError(f"`name` must be a string. Received: name={name!r}")
     if name in _OWN:
         return _OWN[name]
-    return _of_tfds(builder_of(name, list(_OWN), None if data_dir is None else os.fspath(data_dir)))
+    if name in NAMES:
+        short = name.removeprefix(PREFIX)
+        text, train, test, classes = _OF_KERAS[short]
+        page = f"https://keras.io/api/datasets/{short}/"
+        return Info(name, text, {"train": train, "test": test}, list(classes), "", page)
+    folder = None if data_dir is None else os.fspath(data_dir)
+    return _of_tfds(builder_of(name, [*_OWN, *NAMES], folder))
 
 
 def _of_tfds(builder: Any) -> Info:

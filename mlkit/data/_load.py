@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal, overload
 
 import tensorflow as tf
@@ -10,12 +11,15 @@ from mlkit._core.checks import check_bool
 from mlkit.data._arrays import Arrays
 from mlkit.data._digits import load_digits
 from mlkit.data._fashion_mnist import load_fashion_mnist
+from mlkit.data._keras_sets import NAMES, PREFIX, load_keras
 from mlkit.data._source import as_source
 from mlkit.data._tfds import load_tfds
 
 _OWN: dict[str, Callable[[], Arrays]] = {
     "digits": load_digits,
     "fashion_mnist": load_fashion_mnist,
+    **{name: partial(load_keras, name) for name in NAMES},
+    f"{PREFIX}fashion_mnist": load_fashion_mnist,
 }
 
 
@@ -57,6 +61,7 @@ def load(
     |---|---|---|---|---|
     | `"digits"` | (1442, 8, 8, 1) | (355, 8, 8, 1) | 0 to 16 | in the package |
     | `"fashion_mnist"` | (60000, 28, 28, 1) | (10000, 28, 28, 1) | 0 to 255 | see below |
+    | `"keras:mnist"`, … | | | | `mk.datasets`, from Keras' cache or by its download |
     | any other | | | | TensorFlow Datasets |
 
     Of the digits every fifth of each class is held out. The same writers are in both parts: on
@@ -65,12 +70,16 @@ def load(
     Fashion-MNIST is taken from the Debian package `dataset-fashion-mnist` or from Keras' cache
     where one of them is there, and else downloaded by Keras.
 
+    `"keras:…"` are boston_housing, california_housing, cifar10, cifar100, fashion_mnist, imdb,
+    mnist and reuters with the defaults of `load_data`. Texts (imdb, reuters) come as a RaggedTensor
+    of numbers of words, which `mk.data.bucket` and `mk.data.pack` take.
+
     Any other name goes to `tfds.builder`. What is prepared on disk loads without a network. The
     second part is the split `test`, else `validation`, else the last fifth of `train`.
 
     Args:
-        name: `"digits"`, `"fashion_mnist"`, or a name of TensorFlow Datasets, such as `"mnist"`,
-            `"glue/cola"` or `"mnist:3.0.1"`.
+        name: `"digits"`, `"fashion_mnist"`, a name of Keras after `keras:`, or one of TensorFlow
+            Datasets, such as `"mnist"`, `"glue/cola"` or `"mnist:3.0.1"`.
         as_dataset: whether to return `tf.data.Dataset`s of single examples. Default False: arrays.
         splits: the two splits of a name of TensorFlow Datasets, such as
             `("train[:90%]", "train[90%:]")`. Default None: as above.

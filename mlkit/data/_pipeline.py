@@ -18,6 +18,7 @@ from mlkit.data._source import (
     human,
     kept,
     small_checkpoints,
+    spec_text,
 )
 
 _FOREVER = 2**62
@@ -225,7 +226,7 @@ def describe_stages(pipeline: Pipeline) -> list[str]:
     stages.append(("prefetch", "automatic" if settings["prefetch"] < 0 else settings["prefetch"]))
     head = f"Pipeline: {pipeline.steps_per_epoch} steps an epoch, {epochs}"
     lines = [f"  {i} {name:9s}{text}" for i, (name, text) in enumerate(stages, 1)]
-    return [head, *lines, f"  gives {pipeline.element_spec}"]
+    return [head, *lines, f"  gives {spec_text(pipeline.element_spec)}"]
 
 
 def _name(function: Any) -> str:

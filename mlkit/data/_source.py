@@ -21,6 +21,17 @@ def human(size: float) -> str:
     return f"{size:.1f} GB"
 
 
+def spec_text(spec: Any) -> str:
+    """An element spec to read: (uint8 (32, 32, 3), int32 ())."""
+    if isinstance(spec, dict):
+        return "{" + ", ".join(f"{name}: {spec_text(part)}" for name, part in spec.items()) + "}"
+    if isinstance(spec, tuple):
+        return "(" + ", ".join(map(spec_text, spec)) + ")"
+    if isinstance(spec, tf.TensorSpec):
+        return f"{spec.dtype.name} {spec.shape}"
+    return str(spec)
+
+
 class Indexed(tf.data.Dataset):
     """A `tf.data.Dataset` whose elements can be taken by number, in any order.
 
@@ -128,7 +139,7 @@ class Indexed(tf.data.Dataset):
         return self._dataset.element_spec
 
     def __repr__(self) -> str:
-        return f"{self.size} {self.title}, {human(self.nbytes)}: {self.element_spec}"
+        return f"{self.size} {self.title}, {human(self.nbytes)}: {spec_text(self.element_spec)}"
 
     __str__ = __repr__
 
@@ -232,7 +243,8 @@ def fits_decoded(source: Indexed) -> bool:
 
 def kept(source: Indexed) -> Indexed:
     """The source with its elements as rows."""
-    made = Indexed(_read(source), title=f"{source.title}, decoded once and kept")
+    what = source.title.partition(",")[0]  # not where it lay before
+    made = Indexed(_read(source), title=f"{what}, decoded once and kept")
     made.classes = source.classes
     return made
 

@@ -1,4 +1,4 @@
-"""Tables: CSV, Parquet and array_record."""
+"""Tables: CSV."""
 
 import csv
 import os
@@ -10,7 +10,6 @@ import numpy as np
 import tensorflow as tf
 
 from mlkit._core.checks import check_choice
-from mlkit._core.optional import require
 from mlkit.data._errors import check_on_error, report
 from mlkit.data._frames import Damage
 from mlkit.data._source import Indexed, as_source
@@ -168,85 +167,3 @@ def _convert(values: list[str], kind: str | None) -> Any:
     if kind == "float32":
         return np.asarray([_number(v) for v in values], np.float32)
     return tf.constant(values)
-
-
-def read_parquet(path: str | os.PathLike[str], columns: Sequence[str] | None = None) -> Indexed:
-    """Read a Parquet file or a directory of them.
-
-    Args:
-        path: file or directory.
-        columns: columns to read. None: all.
-
-    Returns:
-        A source of dicts.
-
-    Raises:
-        ImportError: pandas, or what it reads Parquet with (pyarrow), is not installed.
-        ValueError: the file cannot be read, or has no rows.
-
-    Example:
-        >>> import mlkit as mk
-        >>> try:
-        ...     mk.data.read_parquet("missing.parquet")
-        ... except ValueError as error:
-        ...     print(error)
-        No file or directory missing.parquet
-    """
-    if not Path(path).exists():
-        raise ValueError(f"No file or directory {path}")
-    pandas = require("pandas", extra="test", purpose="read_parquet")
-    require("pyarrow", extra="test", purpose="read_parquet")
-    try:
-        frame = pandas.read_parquet(path, columns=None if columns is None else list(columns))
-    except (OSError, ValueError, KeyError) as error:
-        raise ValueError(f"{path} cannot be read as Parquet: {error}") from None
-    if not len(frame):
-        raise ValueError(f"{path} has no rows.")
-    return as_source(frame)
-
-
-def read_array_record(
-    paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
-) -> Indexed:
-    """Read the records of array_record files, through the reader of grain.
-
-    Args:
-        paths: file, or files in their order.
-
-    Returns:
-        A source of strings, one for each record; decode them with `map=` of `mk.data.pipeline`.
-
-    Raises:
-        ImportError: array_record is not installed.
-        ValueError: a file that is not there or damaged, or no records.
-
-    Example:
-        >>> import mlkit as mk
-        >>> try:
-        ...     mk.data.read_array_record("missing.array_record")
-        ... except ValueError as error:
-        ...     print(error)
-        No file missing.array_record
-    """
-    files = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    for file in files:
-        if not Path(file).is_file():
-            raise ValueError(f"No file {file}")
-    module = require(
-        "array_record.python.array_record_data_source",
-        extra="test",
-        purpose="read_array_record",
-    )
-    records = [r for file in files for r in _records_of(module, str(file))]
-    if not records:
-        raise ValueError(f"No records in {files}.")
-    return Indexed(tf.constant(records), title="array records in memory")
-
-
-def _records_of(module: Any, file: str) -> list[bytes]:
-    try:
-        with module.ArrayRecordDataSource([file]) as source:
-            return list(source.__getitems__(list(range(len(source)))))
-    except (RuntimeError, OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"{file} cannot be read as array_record: {reason}") from None

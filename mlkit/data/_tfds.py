@@ -51,7 +51,8 @@ def builder_of(name: str, own: Sequence[str], data_dir: str | None) -> Any:
     except tfds.core.DatasetNotFoundError:
         theirs = set(tfds.list_builders(with_community_datasets=False)) - set(own)
         word = name.partition("/")[0].lower()
-        near = difflib.get_close_matches(word, [*own, *sorted(theirs)], n=5)
+        near = [known for known in own if known.endswith(f":{word.rpartition(':')[2]}")]
+        near = near or difflib.get_close_matches(word, [*own, *sorted(theirs)], n=5)
         hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
         raise ValueError(
             f"`name` must be one of {', '.join(map(repr, own))} or of the {len(theirs)} names of "

@@ -23,7 +23,9 @@ import numpy as np
 import tensorflow as tf
 
 import mlkit as mk
+from data_state import different_batches, largest_checkpoint
 
+PARTS = ("", "pictures", "files", "buckets", "shuffle", "stored", "checkpoints", "same")
 BATCH = 128
 MEAN, STD = np.float32(120.0), np.float32(60.0)
 A = mk.data.augment
@@ -317,10 +319,24 @@ def big_shuffle():
     return good & row(text, f"{memory:.0f} MB", "≤ 50 MB", memory <= 50)
 
 
+def checkpoints():
+    sizes, buffer = largest_checkpoint()
+    name = max(sizes, key=sizes.__getitem__)
+    text = f"largest checkpoint of {len(sizes)} pipelines: {name} (buffer: {buffer / 1e6:,.1f} MB)"
+    return row(text, f"{sizes[name]:,} bytes", "≤ 10,000 bytes", sizes[name] <= 10_000)
+
+
+def same():
+    compared, different = different_batches()
+    text = "for a seed, 1 and 2 replicas, parallel calls, restarts: batches that"
+    print(f"{compared} batches against those of one replica and one call, never restarted")
+    return row(f"{text} differ", str(different), "0", different == 0)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="short rounds, small sets")
-    parser.add_argument("--only", default="", help="one of: pictures files buckets shuffle stored")
+    parser.add_argument("--only", default="", choices=PARTS, help="one part")
     args = parser.parse_args()
     seconds, rounds = (0.3, 3) if args.quick else (0.8, 5)
     parts = {
@@ -329,6 +345,8 @@ def main():
         "buckets": buckets,
         "shuffle": big_shuffle,
         "stored": lambda: stored_records(10_000 if args.quick else 50_000),
+        "checkpoints": checkpoints,
+        "same": same,
     }
     good = [run() for name, run in parts.items() if args.only in ("", name)]
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -1,7 +1,9 @@
 """Prints hashes of the batches of a pipeline as the replicas of a strategy see them.
 
-Run by test_replicas.py, one process for each number of replicas: a strategy and its logical
-devices are for the whole of a process.
+    python replicas_script.py REPLICAS [[PARALLEL, [RESTART, ...]], ...] FOLDER
+
+One process for each number of replicas: a strategy and its logical devices are for the whole of a
+process. For each pair of parallel calls and batches to restart at, one line of hashes.
 """
 
 import hashlib
@@ -31,7 +33,8 @@ def seen(replicas, parallel, restarts):
     """A hash of each global batch, put together from what the replicas were given."""
     devices = [f"CPU:{i}" for i in range(replicas)]
     strategy = tf.distribute.MirroredStrategy(devices)
-    iterator, hashes = iter(pipeline(parallel)), []
+    dataset = pipeline(parallel)
+    iterator, hashes = iter(dataset), []
 
     @tf.function
     def step(x, y):
@@ -39,8 +42,8 @@ def seen(replicas, parallel, restarts):
 
     for i in range(14):  # two epochs of 6 batches, and two more
         if i in restarts:
-            path = tf.train.Checkpoint(iterator=iterator).write(f"{sys.argv[4]}/{i}")
-            iterator = iter(pipeline(parallel))
+            path = tf.train.Checkpoint(iterator=iterator).write(f"{sys.argv[3]}/{i}")
+            iterator = iter(dataset)
             tf.train.Checkpoint(iterator=iterator).read(path)
         batch = next(iterator)
 
@@ -59,12 +62,13 @@ def seen(replicas, parallel, restarts):
 
 
 def main():
-    replicas, parallel = int(sys.argv[1]), int(sys.argv[2])
+    replicas, runs = int(sys.argv[1]), json.loads(sys.argv[2])
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(
         cpu, [tf.config.LogicalDeviceConfiguration() for _ in range(replicas)]
     )
-    print("RESULT " + json.dumps(seen(replicas, parallel, set(json.loads(sys.argv[3])))))
+    for parallel, restarts in runs:
+        print("RESULT " + json.dumps(seen(replicas, parallel, set(restarts))), flush=True)
 
 
 if __name__ == "__main__":

@@ -306,3 +306,26 @@ def test_shapes_are_checked():
         A.flip()(IMAGES[0], KEY)
     with pytest.raises(ValueError, match='component "image"'):
         A.flip()({"picture": IMAGES}, KEY)
+
+
+def test_as_a_stage_of_plain_tf_data(tmp_path):
+    both = [A.crop(padding=3), A.flip()]
+
+    def build(parts):
+        plain = tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)).batch(5).repeat()
+        return mk.data.augment_batches(plain, parts, seed=3)
+
+    whole = [x.numpy().tobytes() for x, _ in build(both).take(9)]
+    assert len(set(whole)) == 9  # 4 batches an epoch, and another picture in each
+    mk.data.check_resumable(build(both))
+    iterator = iter(build(both))
+    for _ in range(5):
+        next(iterator)
+    path = tf.train.Checkpoint(iterator=iterator).write(str(tmp_path / "here"))
+    again = iter(build(both))
+    tf.train.Checkpoint(iterator=again).read(path)
+    assert [next(again)[0].numpy().tobytes() for _ in range(4)] == whole[5:]
+    one, two = (next(iter(build(p)))[0] for p in ([A.flip()], A.flip()))
+    np.testing.assert_array_equal(one, two)
+    with pytest.raises(ValueError, match=r"Put `\.repeat\(\)` before"):
+        mk.data.augment_batches(tf.data.Dataset.from_tensors(IMAGES), A.flip())

@@ -50,6 +50,56 @@ def test_describe_pictures_and_sequences():
         mk.data.describe(tf.data.Dataset.range(0))
 
 
+def test_describe_labels_out_of_range(tmp_path):
+    y = np.r_[np.arange(8), 11, -1]
+    found = mk.data.describe((np.random.default_rng(0).normal(size=(10, 2)), y), classes=8)
+    assert found.suspicious == ["1 is out of the range 0 to 7 2 times, such as 11"]
+    many = mk.data.describe({"label": np.arange(100), "x": np.arange(100)}, classes=99)
+    assert many.suspicious == ["label is out of the range 0 to 98 1 times, such as 99"]
+    assert many.columns["label"]["classes"] == "100, 1 to 1 times each"
+    with pytest.raises(ValueError, match="`classes` needs a label"):
+        mk.data.describe(np.zeros(3), classes=2)
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.txt").write_text(name)
+    part = mk.data.read_text(tmp_path).select([0, 2])  # the folder knew three classes
+    assert mk.data.describe(part).suspicious == ["1 never takes [1]"]
+
+
+def test_describe_a_pipeline_is_its_first_epoch_as_a_model_gets_it():
+    x = np.arange(23 * 4, dtype="f4").reshape(23, 4)
+    ds = mk.data.pipeline((x, np.arange(23) % 2), 5, map=lambda x, y: (x * 2.0 + 1e6, y))
+    found = mk.data.describe(ds)
+    assert (found.count, found.complete) == (23, True)
+    assert found.columns["0"]["from"] == f"{1e6:g} to {1e6 + 182:g}"
+    assert float(found.columns["0"]["std"]) == pytest.approx((x * 2).std(), rel=1e-4)
+    assert found.columns["1"]["classes"] == {0: 12, 1: 11}
+    assert not mk.data.describe(ds, limit=7).complete
+
+
+def test_describe_gathers_over_batches():
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(1000, 6)) + 1e6
+    x[:, 3], x[700:, 4] = 5.0, 5.0
+    pictures = rng.integers(0, 256, (1000, 4, 4), dtype=np.uint8)
+    pictures[[300, 900]] = 7
+    found = mk.data.describe({"x": x, "p": pictures})
+    assert found.suspicious == [
+        "column 3 of x is constant: 5",
+        "2 of p are of one colour, such as element 300",
+    ]
+    assert found.columns["x"]["std"] == f"{x.std():g}"
+    flags = mk.data.describe(np.tile([True, False], (5, 1)))
+    assert flags.suspicious[:2] == [
+        "column 0 of value is constant: 1",
+        "column 1 of value is constant: 0",
+    ]
+    half = mk.data.describe(tf.constant([1.0, np.nan, 3.0], tf.bfloat16))
+    assert (half.columns["value"]["mean"], half.columns["value"]["missing"]) == ("2", 1)
+    cancels = mk.data.describe(x[:, :1])
+    assert float(cancels.columns["value"]["std"]) == pytest.approx(x[:, 0].std(), rel=1e-4)
+
+
 def test_benchmark():
     x = np.zeros((256, 8, 8, 3), "u1")
     ds = mk.data.pipeline(

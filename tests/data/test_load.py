@@ -114,6 +114,33 @@ def test_fashion_mnist_falls_back_to_the_download_of_keras(no_copy, monkeypatch)
     assert (x.shape, y.tolist(), y.dtype) == ((2, 28, 28, 1), [3, 4], np.int64)
 
 
+def keras_gives(monkeypatch, name, x, y):
+    monkeypatch.setattr(getattr(mk.datasets, name), "load_data", lambda: ((x, y), (x[:1], y[:1])))
+
+
+def test_data_sets_of_keras(monkeypatch, tmp_path, offline):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    with pytest.raises(ConnectionError, match=r"'keras:mnist' .* put mnist\.npz into .*datasets"):
+        mk.data.load("keras:mnist")
+    (tmp_path / "datasets").mkdir()
+    for file in ("mnist.npz", "imdb.npz", "boston_housing.npz"):
+        (tmp_path / "datasets" / file).touch()
+    keras_gives(monkeypatch, "mnist", np.ones((3, 28, 28), "u1"), np.array([1, 2, 3], "u1"))
+    (x, y), (x_test, _) = mk.data.load("keras:mnist")
+    assert (x.shape, y.dtype, len(x_test)) == ((3, 28, 28, 1), np.int64, 1)
+    keras_gives(monkeypatch, "boston_housing", np.ones((3, 13)), np.array([1.5, 2.0, 3.0]))
+    assert mk.data.load("keras:boston_housing")[0][1].dtype == np.float64
+    texts = np.asarray([[1, 2, 3], [4], [5, 6]], dtype=object)
+    keras_gives(monkeypatch, "imdb", texts, np.array([0, 1, 0]))
+    train, _ = mk.data.load("keras:imdb", as_dataset=True)
+    batches = list(mk.data.bucket(train, [2, 4], 2, training=False))
+    assert batches[0][0].numpy().tolist() == [[4, 0], [5, 6]]
+    assert mk.data.info("keras:imdb").sizes == {"train": 25_000, "test": 25_000}
+    assert mk.data.info("keras:cifar10").classes[3] == "cat"
+    with pytest.raises(ValueError, match="Did you mean 'keras:reuters'"):
+        mk.data.load("reuters")
+
+
 def test_a_hanging_host_does_not_hang_us(monkeypatch):
     over = threading.Event()
 

@@ -111,11 +111,11 @@ def test_restores_at_every_position_from_a_small_file(source, tmp_path):
         return make(source, 5, map=double, augment=jitter, seed=2, epochs=2)
 
     whole = values(again_from_scratch())
-    iterator = iter(again_from_scratch())
+    iterator, other = iter(again_from_scratch()), again_from_scratch()
     for position in range(len(whole) + 1):
         path = tf.train.Checkpoint(iterator=iterator).write(str(tmp_path / f"{position}"))
         assert sum(os.path.getsize(f) for f in glob.glob(f"{path}.*")) < 10_000
-        again = iter(again_from_scratch())
+        again = iter(other)
         tf.train.Checkpoint(iterator=again).read(path)
         same([[np.asarray(t) for t in e] for e in again], whole[position:])
         if position < len(whole):

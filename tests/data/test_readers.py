@@ -162,24 +162,56 @@ def test_damaged_csv(tmp_path):
         mk.data.read_csv(tmp_path)
 
 
-def test_parquet_and_array_record(tmp_path):
+def test_parquet(tmp_path):
     pandas = pytest.importorskip("pandas")
-    frame = pandas.DataFrame({"a": [1, 2], "b": ["x", "y"]})
-    if not (mk.data.read_parquet.__module__ and pytest.importorskip("pyarrow")):
-        return
-    frame.to_parquet(tmp_path / "t.parquet")
-    rows = mk.data.read_parquet(tmp_path / "t.parquet", columns=["b"]).rows
-    assert rows["b"].numpy().tolist() == [b"x", b"y"]
-    (tmp_path / "bad.parquet").write_bytes(b"PAR1xxxx")
-    with pytest.raises(ValueError, match="cannot be read as Parquet"):
-        mk.data.read_parquet(tmp_path / "bad.parquet")
-    module = pytest.importorskip("array_record.python.array_record_module")
-    writer = module.ArrayRecordWriter(str(tmp_path / "r.array_record"), "group_size:1")
+    pytest.importorskip("pyarrow")
     for i in range(3):
-        writer.write(f"record {i}".encode())
+        (tmp_path / f"k={i}").mkdir()
+        frame = pandas.DataFrame({"a": [i, i + 10], "b": ["x", "y"]})
+        frame.to_parquet(tmp_path / f"k={i}" / "t.parquet", write_page_checksum=True)
+    one = tmp_path / "k=1" / "t.parquet"
+    rows = mk.data.read_parquet(one, columns=["b"]).rows
+    assert rows["b"].numpy().tolist() == [b"x", b"y"]
+    whole = mk.data.read_parquet(tmp_path).rows
+    assert whole["a"].numpy().tolist() == [0, 10, 1, 11, 2, 12]
+    one.write_bytes(b"PAR1xxxx")
+    for path, total in ((one, 1), (tmp_path, 3)):
+        match = rf"Cannot read 1 of {total} Parquet files:\n- .*k=1/t\.parquet, byte 8: cannot be"
+        with pytest.raises(ValueError, match=match):
+            mk.data.read_parquet(path)
+    with pytest.warns(UserWarning, match=r"Skipped 1 of 3 Parquet files:\n- .*k=1"):
+        rows = mk.data.read_parquet(tmp_path, on_error="skip").rows
+    assert rows["a"].numpy().tolist() == [0, 10, 2, 12]
+    assert "k" in rows  # the column that the names of the folders make
+    with (
+        pytest.warns(UserWarning, match="Skipped 1 of 1"),
+        pytest.raises(ValueError, match="No Parquet file"),
+    ):
+        mk.data.read_parquet(one, on_error="skip")
+    with pytest.raises(ValueError, match="No file or directory"):
+        mk.data.read_parquet(tmp_path / "none")
+
+
+def test_array_record(tmp_path):
+    module = pytest.importorskip("array_record.python.array_record_module")
+    path = tmp_path / "r.array_record"
+    writer = module.ArrayRecordWriter(str(path), "group_size:1,uncompressed")
+    written = [f"record {i} ".encode() * 10_000 for i in range(6)]
+    for record in written:
+        writer.write(record)
     writer.close()
-    records = mk.data.read_array_record(tmp_path / "r.array_record").rows
-    assert records.numpy().tolist() == [b"record 0", b"record 1", b"record 2"]
-    (tmp_path / "bad.array_record").write_bytes(b"nothing of the kind")
-    with pytest.raises(ValueError, match=r"bad\.array_record cannot be read"):
-        mk.data.read_array_record(tmp_path / "bad.array_record")
+    assert mk.data.read_array_record(path).rows.numpy().tolist() == written
+    bad = tmp_path / "bad.array_record"
+    bad.write_bytes(b"nothing of the kind")
+    with pytest.raises(ValueError, match=r"bad\.array_record: cannot be read as array_record"):
+        mk.data.read_array_record([path, bad])
+    with pytest.warns(UserWarning, match=r"Skipped 1 of 7 array records:\n- .*bad"):
+        assert mk.data.read_array_record([path, bad], on_error="skip").size == 6
+    data = bytearray(path.read_bytes())
+    data[data.index(b"record 3") + 5000] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"Cannot read 1 of 6 .*\n- .*r\.array_record, record 3"):
+        mk.data.read_array_record(path)
+    with pytest.warns(UserWarning, match=r"Skipped 1 of 6"):
+        kept = mk.data.read_array_record(path, on_error="skip").rows.numpy().tolist()
+    assert kept == written[:3] + written[4:]

@@ -3,9 +3,10 @@
     python tests/reliability/data_fuzz.py --inputs 2000
 
 A reader must raise, or skip with a warning, or give what was written. A crash of the process and
-a silently wrong batch are failures. Formats with checksums (records, PNG, array_record) must give
-the very bytes. In the others (JPEG, WAV, CSV, text, Parquet without checksums) a changed value
-cannot be told from a good one, so there the structure counts: number of examples, dtypes, shapes.
+a silently wrong batch are failures. Formats with checksums (records, PNG, array_record, Parquet
+written with them) must give the very bytes. In the others (JPEG, WAV, CSV, text, other Parquet) a
+changed value cannot be told from a good one, so there the structure counts: number of examples,
+dtypes, shapes.
 Each reader runs in a process of its own.
 """
 
@@ -26,7 +27,7 @@ import numpy as np
 
 KINDS = (
     *("records", "schema", "on disk", "index", "png", "jpeg", "wav", "text"),
-    *("csv", "csv typed", "parquet", "array_record"),
+    *("csv", "csv typed", "parquet", "parquet checked", "array_record", "array_record whole"),
 )
 GOOD = (ValueError,)  # what readers raise on purpose
 
@@ -96,18 +97,24 @@ def prepare(kind, path):
         return [file], read, "structure" if types else "runs"
     import pandas
 
-    if kind == "parquet":
-        file = path / "a.parquet"
-        pandas.DataFrame({"a": range(30), "b": [f"w{i}" for i in range(30)]}).to_parquet(file)
-        return [file], lambda on: mk.data.read_parquet(file), "structure"
+    if kind.startswith("parquet"):
+        checked = "checked" in kind
+        for part in range(3):
+            numbers = range(10 * part, 10 * part + 10)
+            frame = pandas.DataFrame({"a": numbers, "b": [f"w{i}" for i in numbers]})
+            frame.to_parquet(path / f"{part}.parquet", write_page_checksum=checked)
+        read = lambda on: mk.data.read_parquet(path, on_error=on)  # noqa: E731
+        return sorted(path.glob("*.parquet")), read, "exact" if checked else "structure"
     from array_record.python import array_record_module
 
-    file = path / "a.array_record"
-    writer = array_record_module.ArrayRecordWriter(str(file), "group_size:1")
-    for i in range(30):
-        writer.write(f"record number {i}".encode())
-    writer.close()
-    return [file], lambda on: mk.data.read_array_record(file), "exact"
+    files = [path / f"{part}.array_record" for part in range(2)]
+    for part, file in enumerate(files):
+        group = "group_size:1" if kind == "array_record" else "group_size:20"
+        writer = array_record_module.ArrayRecordWriter(str(file), group)
+        for i in range(15):
+            writer.write(f"record number {15 * part + i}".encode())
+        writer.close()
+    return files, lambda on: mk.data.read_array_record(files, on_error=on), "exact"
 
 
 def elements(source):

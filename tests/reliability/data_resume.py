@@ -69,6 +69,51 @@ def folder():
     return mk.data.read_images(path, 8)
 
 
+def other_files(ending, write):
+    path = FOLDER / ending
+    if not path.exists():
+        for i in range(N):
+            place = path / f"class {LABELS[i]}"
+            place.mkdir(parents=True, exist_ok=True)
+            (place / f"{i}.{ending}").write_bytes(write(i))
+    return path
+
+
+def sounds():
+    def write(i):
+        return tf.audio.encode_wav(RNG_WAVES[i, :, :1], 8000).numpy()
+
+    return mk.data.read_audio(other_files("wav", write), 20)
+
+
+def texts():
+    return mk.data.read_text(other_files("txt", lambda i: f"text {i}".encode()))
+
+
+def table(kind):
+    import pandas
+
+    path = FOLDER / f"table.{kind}"
+    frame = pandas.DataFrame({"a": np.arange(N), "b": [f"w{i}" for i in range(N)]})
+    if kind == "csv":
+        frame.to_csv(path, index=False)
+        return mk.data.read_csv(path)
+    frame.to_parquet(path)
+    return mk.data.read_parquet(path)
+
+
+def array_records():
+    from array_record.python import array_record_module
+
+    path = FOLDER / "a.array_record"
+    if not path.exists():
+        writer = array_record_module.ArrayRecordWriter(str(path), "group_size:1")
+        for i in range(N):
+            writer.write(f"record {i}".encode())
+        writer.close()
+    return mk.data.read_array_record(path)
+
+
 def line():
     return mk.data.windows(np.arange(40.0), 5, horizon=2, stride=2)
 
@@ -104,6 +149,16 @@ HELPERS = {
     "records, on disk, damaged ones skipped": damaged_records,
     "images": lambda: mk.data.pipeline(folder(), 5, epochs=2),
     "images, read": folder,
+    "audio": lambda: mk.data.pipeline(sounds(), 5, epochs=2, cache=False),
+    "audio, read": sounds,
+    "text": lambda: mk.data.pipeline(texts(), 5, epochs=2),
+    "csv": lambda: mk.data.pipeline(table("csv"), 5, epochs=2),
+    "parquet": lambda: mk.data.pipeline(table("parquet"), 5, epochs=2),
+    "array_record": lambda: mk.data.pipeline(array_records(), 5, epochs=2),
+    "digits": lambda: mk.data.load("digits", as_dataset=True)[1].take(30),
+    "augment_batches": lambda: mk.data.augment_batches(
+        as_dataset().batch(5).repeat(), [A.crop(padding=2), A.flip()], seed=3
+    ).take(12),
     "bucket": lambda: mk.data.bucket(WORDS_RAGGED, [3, 6, 12], 4, seed=1, epochs=2),
     "bucket, no training": lambda: mk.data.bucket(WORDS_RAGGED, [3, 6, 12], 4, training=False),
     "pad": lambda: mk.data.pad(tf.data.Dataset.range(N).map(lambda i: tf.range(i % 5)), 5),
