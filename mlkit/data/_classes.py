@@ -42,7 +42,7 @@ def class_weights(labels: Any, smoothing: float = 0.0) -> dict[int, float]:
 
 
 def oversample(source: Any, labels: Any, ratio: float = 1.0) -> Indexed:
-    """Repeat examples of rare classes until they are as frequent as the largest.
+    """Balance the sampling: repeat rare classes until all are equally frequent.
 
     Split before, never after: a repeated example in two parts is a leak. `mk.data.pipeline`
     shuffles the copies, so that they are met at different times, and augments each of its own.
