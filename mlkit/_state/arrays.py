@@ -8,17 +8,19 @@ import numpy as np
 import tensorflow as tf
 
 from mlkit._state.manifest import Damaged
+from mlkit._state.replicas import each_and_all
 
 NAME = "variables.bin"
 
 
 def snapshot(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """The values now, as tensors.
+    """The values now, as tensors; beside a value that replicas sum up, what each of them holds.
 
     No copy is made here: TensorFlow updates a variable in place only if nobody else holds its
     buffer, and as long as the snapshot does, the update makes a new one.
     """
-    return {key: tf.convert_to_tensor(variable) for key, variable in variables.items()}
+    divided = each_and_all(variables)
+    return divided | {k: tf.convert_to_tensor(v) for k, v in variables.items() if k not in divided}
 
 
 def write(folder: Path, values: Mapping[str, Any]) -> list[dict[str, Any]]:

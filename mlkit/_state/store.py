@@ -15,6 +15,7 @@ import numpy as np
 
 from mlkit._core.checks import check_choice, check_integer
 from mlkit._state import arrays, files, manifest
+from mlkit._state.replicas import ROWS
 
 _FOLDER = re.compile(r"checkpoint-(\d{10})")
 
@@ -212,7 +213,7 @@ class Store:
 def check_same(variables: Mapping[str, Any], values: Mapping[str, np.ndarray]) -> None:
     """Raise `ValueError` unless the values are those of just these variables."""
     missing = [key for key in variables if key not in values]
-    unknown = [key for key in values if key not in variables]
+    unknown = [key for key in values if key.removesuffix(ROWS) not in variables]
     shapes = [
         f"{key}: {tuple(variable.shape)} here, {values[key].shape} saved"
         for key, variable in variables.items()

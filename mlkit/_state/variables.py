@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from mlkit._state.replicas import copies
+
 # `dense_3/kernel` in the process that has made three Dense layers before.
 _COUNTER = re.compile(r"_\d+(?=[/_]|$)")
 
@@ -73,7 +75,8 @@ class Snapshot:
     """
 
     def __init__(self, variables: Any) -> None:
-        self._values = [(v, tf.identity(tf.convert_to_tensor(v))) for v in variables]
+        each = [copy for variable in variables for copy in copies(variable)]
+        self._values = [(v, tf.identity(tf.convert_to_tensor(v))) for v in each]
 
     def restore(self) -> None:
         for variable, value in self._values:

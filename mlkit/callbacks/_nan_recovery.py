@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from mlkit._core.checks import check_integer, check_number
 from mlkit._state.arrays import snapshot
+from mlkit._state.replicas import copies
 from mlkit._state.variables import variables_of
 from mlkit.gradients._slices import all_finite
 
@@ -28,7 +29,8 @@ class NaNRecovery(keras.callbacks.Callback):
     an epoch: no other step waits for the host. Where it is set, the model, the optimizer, the seeds
     and the metrics are put back to the last look, the data go on (the batches of the window are
     skipped), and the learning rate is multiplied by `factor`. After `tries` windows it gives up:
-    the last good state is put back and `FloatingPointError` ends training.
+    the last good state is put back and `FloatingPointError` ends training. Before a checkpoint of
+    `run=` or `Resume` it looks too, so that what is saved is good.
 
     Gradients of a `LossScaleOptimizer` are not looked at: it skips their overflows itself.
 
@@ -156,8 +158,8 @@ class NaNRecovery(keras.callbacks.Callback):
     # The looks.
 
     def on_train_begin(self, logs: Any = None) -> None:
-        self.rollbacks = 0
-        self._update = self._step = self._epoch = 0
+        self.rollbacks = self._update = self._start = 0
+        self._epoch = None
         for variable in (self._bad, self._mean, self._seen):
             variable.assign(tf.zeros_like(variable))
         self._good = {}
@@ -167,24 +169,48 @@ class NaNRecovery(keras.callbacks.Callback):
         return (update // self.every + 1) * self.every
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._step, self._epoch = 0, epoch
-        if not self._good:
-            # In model.fit the first step would make its variables, and nothing could put them back.
-            if not self.model.optimizer.built:
-                self.model.optimizer.build(self.model.trainable_variables)
+        # In model.fit the first step would make its variables, and nothing could put them back.
+        if not self.model.optimizer.built:
+            self.model.optimizer.build(self.model.trainable_variables)
+        # A run that is resumed in the midst of an epoch begins that epoch again.
+        if epoch != self._epoch:
+            self._epoch, self._start = epoch, self._update
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        if not self._good:  # not earlier: now the state of a resumed run is in its place
             self._good = snapshot(self._variables())
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        before, steps = self._update, self.params.get("steps")
-        self._update += batch + 1 - self._step
-        if steps is not None:  # also right in a run that goes on in the midst of an epoch
-            self._update = self._epoch * steps + batch + 1
-        self._step = batch + 1
-        if self._update // self.every > before // self.every or self._step == steps:
+        before, self._update = self._update, self._start + batch + 1
+        last = batch + 1 == self.params.get("steps")
+        if self._update // self.every > before // self.every or last:
             self._look()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self._epoch = None
         self._look()
+
+    def get_state(self) -> dict[str, Any]:
+        """What a resumed run needs to go on; a look comes first, so that a good state is saved."""
+        if self._good:
+            self._look()
+        known = {"mean": self._mean, "seen": self._seen}
+        flags = {name: [float(c) for c in copies(v)] for name, v in known.items()}
+        counters = {"rollbacks": self.rollbacks, "update": self._update}
+        return {**counters, "epoch": self._epoch, "start": self._start, **flags}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from what `get_state` gave."""
+        self.rollbacks, self._update = state["rollbacks"], state["update"]
+        self._epoch, self._start = state["epoch"], state["start"]
+        for variable, values in ((self._mean, state["mean"]), (self._seen, state["seen"])):
+            there = copies(variable)
+            # Replicas see their own parts; another number of them begins with the mean of all.
+            if len(there) != len(values):
+                values = [sum(values) / len(values)] * len(there)
+            for copy, value in zip(there, values, strict=True):
+                copy.assign(value)
+        self._good = {}
 
     def on_train_end(self, logs: Any = None) -> None:
         _unhook(self.model)
@@ -193,7 +219,10 @@ class NaNRecovery(keras.callbacks.Callback):
     def _variables(self) -> dict[str, Any]:
         # Not by place: what the first step makes would move the others.
         own: dict[str, Any] = {str(id(v)): v for v in variables_of(self.model)}
-        return self.run_state or own
+        state = self.run_state or own
+        # What replicas sum up is put back where it was, not as the sum.
+        each = {key: copies(variable) for key, variable in state.items()}
+        return {f"{key}/{i}": copy for key, found in each.items() for i, copy in enumerate(found)}
 
     def _look(self) -> None:
         if float(self._bad) == 0:

@@ -18,6 +18,7 @@ import tensorflow as tf
 from mlkit._core.checks import check_choice, check_integer
 from mlkit._state import callbacks as callback_state
 from mlkit._state.lock import locked
+from mlkit._state.replicas import put_back
 from mlkit._state.signals import Signals
 from mlkit._state.store import Store, check_same
 from mlkit._state.variables import collect
@@ -246,8 +247,7 @@ class Resume(keras.callbacks.Callback):
         mine = {k: v for k, v in saved.values.items() if not k.startswith("callbacks/")}
         check_same(variables, mine)
         callback_state.restore(self._stateful(), facts["callbacks"], saved.values)
-        for key, variable in variables.items():
-            variable.assign(mine[key])
+        put_back(variables, mine)
         path = str(saved.folder / "extra" / "iterator")
         tf.train.Checkpoint(iterator=self._iterator).read(path).assert_consumed()
         self.model.history.history, self.model.history.epoch = facts["history"], facts["epochs"]

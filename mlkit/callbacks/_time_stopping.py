@@ -4,6 +4,7 @@ import math
 import sys
 import time
 from datetime import datetime, timedelta
+from typing import Any
 
 import keras
 
@@ -18,8 +19,11 @@ class TimeStopping(keras.callbacks.Callback):
     call of the compiled step, with `steps_per_execution`) and what follows an epoch after the
     limit. In `mk.fit` it is looked at after each block of steps: a block takes about a second at
     most, the first one at most 200 updates, and none is cut short for this callback. Validation
-    that has begun is not cut short. Time counts from `on_train_begin` and anew for each call of
-    `fit`, a resumed one too, since the limit is usually that of a job.
+    that has begun is not cut short. Time counts from `on_train_begin`, anew for each call of `fit`.
+
+    A run that is resumed (`run=`, `Resume`) has what its earlier parts have left of `seconds`; for
+    the time that a job has, give `deadline`. In `mk.fit` a run whose time was up is saved where it
+    stands, and started again with more time it goes on from there in the same bits.
 
     Args:
         seconds: time that training may take, in seconds, above 0. Default 86400, a day.
@@ -89,10 +93,23 @@ class TimeStopping(keras.callbacks.Callback):
         """None: no update in particular, as blocks end often enough."""
         return None
 
+    @property
+    def paused(self) -> bool:
+        """Whether time was up before the run was at its end: with more time it goes on."""
+        return self.stopped_epoch is not None
+
+    def get_state(self) -> dict[str, Any]:
+        """What a resumed run needs to go on."""
+        return {"seconds": time.monotonic() - self._begin}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from what `get_state` gave."""
+        self._begin = time.monotonic() - state["seconds"]
+
     def _look(self) -> None:
         up = time.monotonic() - self._begin >= self.seconds
         late = self.deadline is not None and time.time() >= self.deadline
-        if (up or late) and self.stopped_epoch is None:
+        if (up or late) and not getattr(self.model, "stop_training", False):
             self.stopped_epoch = self._epoch
             self.model.stop_training = True
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from mlkit._state.replicas import put_back
 from mlkit._state.store import Store, check_same
 
 
@@ -63,6 +64,5 @@ class Checkpointer(Store):
         if saved is None:
             return None
         check_same(variables, saved.values)
-        for key, variable in variables.items():
-            variable.assign(saved.values[key])
+        put_back(variables, saved.values)
         return saved.facts["user"]

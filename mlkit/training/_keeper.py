@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from mlkit._state import callbacks as _callback_state
 from mlkit._state.arrays import snapshot
+from mlkit._state.replicas import put_back
 from mlkit._state.signals import Signals
 from mlkit._state.store import check_same
 from mlkit._state.variables import collect
@@ -149,8 +150,7 @@ class Keeper:
             mine_too = {type(c).__name__ for c in self.callbacks}
             nodes = [node for node in nodes if node["name"] in mine_too]
         _callback_state.restore(self.callbacks, nodes, saved.values)
-        for key, variable in variables.items():
-            variable.assign(mine[key])
+        put_back(variables, mine)
         if isinstance(self.data, Arrays):
             self.data.seed = facts["seed"]
         else:

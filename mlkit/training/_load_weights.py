@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from mlkit._core.checks import check_bool
+from mlkit._state.replicas import ROWS
 from mlkit._state.store import Store
 
 _KEY = re.compile(r"model/(\d+)/(.*)")
@@ -28,7 +29,8 @@ def _keyed(pairs: list[tuple[str, Any]]) -> dict[tuple[str, int], Any]:
 
 def _weights(values: dict[str, Any]) -> list[tuple[str, Any]]:
     """The weights in a checkpoint, path and value, in the order of `model.variables`."""
-    matches = [(_KEY.fullmatch(key), value) for key, value in values.items()]
+    whole = {key: value for key, value in values.items() if not key.endswith(ROWS)}
+    matches = [(_KEY.fullmatch(key), value) for key, value in whole.items()]
     ordered = sorted(
         ((int(m[1]), m[2], value) for m, value in matches if m), key=lambda entry: entry[0]
     )

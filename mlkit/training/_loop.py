@@ -47,6 +47,8 @@ class Loop:
         self.workers: Any = None
         self.epoch, self.step, self.update = 0, 0, 0
         self.in_block = False
+        # Whether training ends only for now, and the update of the last save within an epoch.
+        self.paused, self.saved_at = False, -1
         self.seconds_a_step: float | None = None
         self.val_logs: dict[str, Any] = {}
 
@@ -71,8 +73,8 @@ class Loop:
 
     def _save_epoch(self, logs: dict[str, Any]) -> None:
         self.step = 0
-        if self.keeper is None:
-            return
+        if self.keeper is None or (self.paused and self.saved_at == self.update):
+            return  # a run whose time is up goes on within the epoch
         last = self.epoch + 1 == self.plan.epochs or self.model.stop_training
         every = self.keeper.save_every
         if (
@@ -82,22 +84,26 @@ class Loop:
             or self.keeper.signals.number is not None
         ):
             position = {"epoch": self.epoch + 1, "step": 0, "update": self.update}
-            self.keeper.save(position, logs, self.val_logs, stopped=self.model.stop_training)
+            stopped = self.model.stop_training and not self.paused
+            self.keeper.save(position, logs, self.val_logs, stopped=stopped)
         self.keeper.signals.obey()
 
     def _agree(self) -> None:
         """Several workers stop at the same place, whoever has the reason."""
+        self.paused = any(getattr(c, "paused", False) for c in self.callbacks.callbacks)
         if self.workers is None:
             return
         signals = None if self.keeper is None else self.keeper.signals
         number = 0 if signals is None or signals.number is None else signals.number
-        stop, number = self.workers.largest([self.model.stop_training, number])
-        self.model.stop_training = bool(stop)
+        mine = [self.model.stop_training, number, self.paused]
+        stop, number, paused = self.workers.largest(mine)
+        self.model.stop_training, self.paused = bool(stop), bool(paused)
         if signals is not None and number:
             signals.number = number
 
     def save_here(self) -> None:
         """Save between two blocks of an epoch."""
+        self.saved_at = self.update
         position = {"epoch": self.epoch, "step": self.step, "update": self.update}
         self.keeper.save(position, {}, self.val_logs)
 
@@ -168,7 +174,8 @@ class Loop:
             self.val_logs = self._validation()
             metrics.restore()
         if self.keeper is not None and self.step != self.plan.steps:
-            if self.keeper.signals.number is not None or self.keeper.due(self.update):
+            asked = self.keeper.signals.number is not None or self.paused
+            if asked or self.keeper.due(self.update):
                 self.save_here()
             self.keeper.signals.obey()
 

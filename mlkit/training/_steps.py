@@ -11,6 +11,7 @@ import tensorflow as tf
 from mlkit._core.checks import check_choice, check_integer
 from mlkit._state import callbacks as objects
 from mlkit._state.lock import locked
+from mlkit._state.replicas import put_back
 from mlkit._state.signals import Signals
 from mlkit._state.store import Store, check_same
 from mlkit._state.variables import collect
@@ -143,8 +144,7 @@ class _State:
         mine = {k: v for k, v in saved.values.items() if not k.startswith("callbacks/")}
         check_same(variables, mine)
         objects.restore(self.objects, saved.facts["user"]["objects"], saved.values)
-        for key, variable in variables.items():
-            variable.assign(mine[key])
+        put_back(variables, mine)
         if self.iterators:
             path = str(saved.folder / "extra" / "iterators")
             tf.train.Checkpoint(iterators=self.iterators).read(path).assert_consumed()

@@ -283,7 +283,8 @@ class Trainer:
             keep_every: checkpoints of multiples of this many updates are kept for good.
             resume: `"auto"`; `"must"`, an error where there is nothing to go on from; `"never"`,
                 begin anew and put earlier checkpoints aside.
-            max_time: seconds after which training ends, > 0. Default: none.
+            max_time: seconds after which training ends, > 0; in a run that is resumed those of all
+                its parts. Default: none.
             fast_dev_run: run one batch, and one of validation, and write no run directory: does
                 all of it work? Default False.
             overfit_batches: train on so many first batches in each epoch, without validation, to

@@ -15,8 +15,8 @@ import mlkit as mk
 from mlkit.testing import CallbackSpec
 from mlkit.testing._callback import _close as close
 
-# Not here: LRFinder, as a test of the rate is not a run; TimeStopping, whose time begins anew with
-# each job; those that observe nothing but files.
+# Not here: LRFinder, as a test of the rate is not a run; TimeStopping, which looks at the clock;
+# those that observe nothing but files.
 RESUMED = (
     "ConfusionMatrix", "DeadUnits", "EMATeacher", "FreezeBN", "GradientLogger", "GradualUnfreeze",
     "OptimizerLogger", "StepEvaluator", "StochasticWeightAveraging", "TQDMProgressBar",

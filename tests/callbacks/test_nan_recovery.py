@@ -78,6 +78,38 @@ def test_a_jump_of_the_loss_is_as_bad():
     assert recovery.rollbacks == 1
 
 
+@pytest.mark.parametrize("update", [2, 3, 12])
+def test_what_is_saved_is_good_and_goes_on(update, tmp_path):
+    def job(run, breaks_at=None):
+        class Break(keras.callbacks.Callback):
+            epoch = 0
+
+            def on_epoch_begin(self, epoch, logs=None):
+                self.epoch = epoch
+
+            def on_train_batch_end(self, batch, logs=None):
+                if self.epoch * 10 + batch + 1 == breaks_at:
+                    raise KeyboardInterrupt
+
+        # The saves come between the looks, and the fault between both.
+        recovery = NaNRecovery(every=5, tries=9, spike=50.0)
+        trainer = mk.Trainer(compiled(), execution="step", seed=0)
+        options = {"epochs": 3, "batch_size": 32, "verbose": 0, "shuffle": False, "save_every": 2}
+        x = with_fault((update - 1) % 10 * 32)
+        trainer.fit(x, Y, run=run, callbacks=[recovery, Break()], **options)
+        whole = [*trainer.model.variables, *trainer.model.optimizer.variables]
+        return [v.numpy().tolist() for v in whole], recovery.get_state()
+
+    whole = job(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        job(tmp_path / "a", update + update % 2 + 1)
+    saved = mk.training.Checkpointer(tmp_path / "a" / "checkpoints").load()
+    assert all(np.isfinite(v).all() for v in saved.values.values())
+    again = job(tmp_path / "a")
+    assert again == whole
+    assert again[1]["rollbacks"] == 3
+
+
 def test_it_gives_up_with_the_batch_on_disk(tmp_path):
     recovery = NaNRecovery(every=3, tries=1, path=tmp_path / "bad")
     with pytest.raises(FloatingPointError, match=r"in 2 windows.*first bad batch is in .*bad\.npz"):

@@ -3,7 +3,9 @@ import time
 import keras
 import numpy as np
 import pytest
+from callback_subjects import data, model
 
+import mlkit as mk
 from mlkit.callbacks import TimeStopping
 from mlkit.testing import CallbackSpec
 
@@ -72,6 +74,40 @@ def test_each_fit_has_its_own_time(monkeypatch):
     monkeypatch.setattr(time, "monotonic", Clock())
     stop = TimeStopping(seconds=5)
     assert fit(stop) == fit(stop) == (1, 5)
+
+
+def test_a_resumed_run_has_what_is_left_of_its_time(monkeypatch, tmp_path):
+    monkeypatch.setattr(time, "monotonic", Clock())
+    first, then = TimeStopping(seconds=50), TimeStopping(seconds=50)
+    first.on_train_begin()
+    time.monotonic.now += 30
+    then.on_train_begin()
+    then.set_state(first.get_state())
+    assert 30 < then.get_state()["seconds"] < 40
+    time.monotonic.now += 20
+    then.set_model(keras.Sequential([keras.layers.Dense(1)]))
+    then.on_train_batch_end(0)
+    assert then.stopped_epoch == 0
+
+
+def run(directory, *callbacks, **options):
+    keras.utils.set_random_seed(1)
+    trainer = mk.Trainer(model(keras.layers.Dropout(0.3)), seed=3, execution="step")
+    history = trainer.fit(
+        *data(), batch_size=8, epochs=3, run=directory, verbose=0, callbacks=callbacks, **options
+    )
+    return [v.numpy().tobytes() for v in trainer.model.variables], history.history, history.epoch
+
+
+@pytest.mark.parametrize("save_every", [2, None])
+def test_a_run_whose_time_was_up_goes_on_in_the_same_bits(tmp_path, save_every):
+    whole = run(tmp_path / "whole", TimeStopping(), save_every=save_every)
+    for _ in range(3):  # blocks of two updates, or epochs
+        part = run(tmp_path / "a", TimeStopping(deadline=1.0), save_every=save_every)
+        assert len(part[2]) < 3 or save_every is None
+    assert run(tmp_path / "a", TimeStopping(), save_every=save_every) == whole
+    lines = (tmp_path / "a" / "metrics.jsonl").read_text().splitlines()
+    assert len(lines) == 3
 
 
 def test_silent_by_default(capsys):
