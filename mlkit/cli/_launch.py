@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
+from mlkit.cli._launch_templates import rendered
+
 COMMAND = "mlkit launch"
 # Seconds: between two looks at the workers, that one may be stopped (SIGSTOP), and from SIGTERM,
 # at which a run saves, to SIGKILL.
@@ -26,12 +28,24 @@ def add(commands: Any) -> None:
         description="Runs a script N times with TF_CONFIG set, for strategy='auto' or "
         "tf.distribute.MultiWorkerMirroredStrategy. Each line of the output begins with the number "
         "of its worker. If one dies or is stopped, all are ended; with --max-restarts they begin "
-        "again, and a script that trains with run=... goes on from its last checkpoint.",
+        "again, and a script that trains with run=... goes on from its last checkpoint. With "
+        "--template nothing is run: a job for a cluster is printed.",
     )
     parser.add_argument("-n", "--workers", type=int, default=2, help="workers (%(default)s)")
     parser.add_argument(
+        "--servers",
+        type=int,
+        default=0,
+        help="parameter servers, beside the workers and a chief that coordinates (%(default)s)",
+    )
+    parser.add_argument(
         "--max-restarts", type=int, default=0, metavar="N", help="restarts of all (%(default)s)"
     )
+    parser.add_argument(
+        "--template", choices=("slurm", "kubernetes", "tfjob"), help="print a job for a cluster"
+    )
+    parser.add_argument("--name", default="train", help="of that job (%(default)s)")
+    parser.add_argument("--image", help="a container image for it, on Kubernetes")
     parser.add_argument("script", help="a Python file")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="given to the script")
     parser.set_defaults(run=run)
@@ -39,15 +53,21 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the workers, restarting them as often as is allowed; returns the exit status."""
-    if arguments.workers < 1 or arguments.max_restarts < 0:
-        sys.stderr.write(f"{COMMAND}: --workers must be ≥ 1 and --max-restarts ≥ 0.\n")
+    if arguments.workers < 1 or min(arguments.max_restarts, arguments.servers) < 0:
+        sys.stderr.write(f"{COMMAND}: --workers must be ≥ 1, --servers and --max-restarts ≥ 0.\n")
         return 2
+    if arguments.template:
+        return _print_template(arguments)
     if not Path(arguments.script).is_file():
         sys.stderr.write(f"{COMMAND}: there is no file {arguments.script}.\n")
         return 2
     command = [sys.executable, "-u", arguments.script, *arguments.arguments]
     for attempt in range(arguments.max_restarts + 1):
-        group = Group(command, arguments.workers)
+        group = (
+            ServedGroup(command, arguments.workers, arguments.servers, arguments.max_restarts)
+            if arguments.servers
+            else Group(command, arguments.workers)
+        )
         try:
             failure = group.wait()
         finally:
@@ -60,16 +80,30 @@ def run(arguments: argparse.Namespace) -> int:
     return 1
 
 
-def configurations(workers: int) -> list[str]:
-    """`TF_CONFIG` for each worker, on ports of loopback that are free now."""
-    sockets = [socket.socket() for _ in range(workers)]
+def _print_template(arguments: argparse.Namespace) -> int:
+    try:
+        sys.stdout.write(rendered(arguments))
+    except ValueError as error:
+        sys.stderr.write(f"{COMMAND}: {error}.\n")
+        return 2
+    return 0
+
+
+def configurations(workers: int, servers: int = 0) -> list[str]:
+    """`TF_CONFIG` for each process, on ports of loopback that are free now.
+
+    With parameter servers the first process is the chief, then come workers and servers.
+    """
+    counts = {"chief": 1, "worker": workers, "ps": servers} if servers else {"worker": workers}
+    sockets = [socket.socket() for _ in range(sum(counts.values()))]
     for one in sockets:
         one.bind(("127.0.0.1", 0))
-    addresses = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
+    free = iter([f"127.0.0.1:{one.getsockname()[1]}" for one in sockets])
     for one in sockets:
         one.close()
-    tasks = [{"type": "worker", "index": index} for index in range(workers)]
-    return [json.dumps({"cluster": {"worker": addresses}, "task": task}) for task in tasks]
+    cluster = {kind: [next(free) for _ in range(count)] for kind, count in counts.items()}
+    tasks = [{"type": k, "index": i} for k, count in counts.items() for i in range(count)]
+    return [json.dumps({"cluster": cluster, "task": task}) for task in tasks]
 
 
 class Group:
@@ -81,21 +115,31 @@ class Group:
     """
 
     def __init__(self, command: list[str], workers: int) -> None:
-        self.processes: list[subprocess.Popen] = []
+        self.command = command
+        self.names = [str(index) for index in range(workers)]
+        self.configurations = configurations(workers)
+        self.begin()
+
+    def begin(self) -> None:
+        """Start all."""
         self._readers: list[threading.Thread] = []
         self._stopped_since: dict[int, float] = {}
-        for index, text in enumerate(configurations(workers)):
-            process = subprocess.Popen(
-                command,
-                env={**os.environ, "TF_CONFIG": text},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C comes to us, and we end them in order
-            )
-            self.processes.append(process)
-            reader = threading.Thread(target=_prefixed, args=(process.stdout, index), daemon=True)
-            reader.start()
-            self._readers.append(reader)
+        self.processes = [self.start(index) for index in range(len(self.names))]
+
+    def start(self, index: int) -> subprocess.Popen:
+        """Start one."""
+        process = subprocess.Popen(
+            self.command,
+            env={**os.environ, "TF_CONFIG": self.configurations[index]},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C comes to us, and we end them in order
+        )
+        arguments = (process.stdout, self.names[index])
+        reader = threading.Thread(target=_prefixed, args=arguments, daemon=True)
+        reader.start()
+        self._readers.append(reader)
+        return process
 
     def wait(self) -> str | None:
         """Until all have ended well, or one has not: then what happened, for a person."""
@@ -103,15 +147,16 @@ class Group:
             codes = [process.poll() for process in self.processes]
             for index, code in enumerate(codes):
                 if code:
-                    return f"worker {index} {_ending(code)}"
+                    return f"worker {index} {ending(code)}"
             if all(code == 0 for code in codes):
                 return None
-            stopped = self._stopped()
+            stopped = self.stopped()
             if stopped is not None:
                 return f"worker {stopped} has been stopped for {STOPPED:.0f} s"
             time.sleep(LOOK)
 
-    def _stopped(self) -> int | None:
+    def stopped(self) -> int | None:
+        """The index of one that a signal has stopped for long; or None."""
         now = time.monotonic()
         for index, process in enumerate(self.processes):
             if process.poll() is None and _is_stopped(process.pid):
@@ -137,13 +182,13 @@ class Group:
             reader.join(timeout=5)
 
 
-def _prefixed(stream: IO[bytes], index: int) -> None:
+def _prefixed(stream: IO[bytes], name: str) -> None:
     for line in stream:
-        sys.stdout.write(f"[{index}] {line.decode(errors='replace')}")
+        sys.stdout.write(f"[{name}] {line.decode(errors='replace')}")
         sys.stdout.flush()
 
 
-def _ending(code: int) -> str:
+def ending(code: int) -> str:
     if code > 0:
         return f"ended with exit status {code}"
     return f"was ended by {signal.Signals(-code).name}"
@@ -163,3 +208,55 @@ def _signal(process: subprocess.Popen, number: int) -> None:
         os.killpg(process.pid, number)
     except ProcessLookupError:
         process.wait()
+
+
+class ServedGroup(Group):
+    """A chief, workers and parameter servers: a worker that dies begins again alone.
+
+    Args:
+        command: what each runs.
+        workers: how many.
+        servers: how many parameter servers.
+        restarts: how often a worker may begin again.
+    """
+
+    def __init__(self, command: list[str], workers: int, servers: int, restarts: int) -> None:
+        self.command, self.restarts = command, restarts
+        self.workers = range(1, workers + 1)
+        self.names = [
+            "chief",
+            *(str(index) for index in range(workers)),
+            *(f"ps {index}" for index in range(servers)),
+        ]
+        self.configurations = configurations(workers, servers)
+        self.begin()
+
+    def wait(self) -> str | None:
+        """Until the chief has ended well, or training cannot go on: then what happened."""
+        gone: set[int] = set()
+        while True:
+            stopped = self.stopped()
+            if stopped is not None:
+                _signal(self.processes[stopped], signal.SIGKILL)
+                self.processes[stopped].wait()
+            for index, process in enumerate(self.processes):
+                code = process.poll()
+                if index == 0 and code == 0:
+                    return None
+                if code is None or index in gone:
+                    continue
+                name = self.names[index] if index not in self.workers else f"worker {index - 1}"
+                what = f"{name} {ending(code) if code else 'ended'}"
+                if index not in self.workers:
+                    return what
+                if self.restarts:
+                    self.restarts -= 1
+                    self.processes[index] = self.start(index)
+                    then = "it begins again, the others go on"
+                else:
+                    gone.add(index)
+                    then = "the others go on without it"
+                if len(gone) == len(self.workers):
+                    return f"{what}, the last one"
+                sys.stderr.write(f"{COMMAND}: {what}; {then}.\n")
+            time.sleep(LOOK)

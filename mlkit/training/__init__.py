@@ -1,6 +1,7 @@
 """Training: the loop, and its pieces for loops of your own."""
 
 from mlkit.training._checkpointer import Checkpointer as Checkpointer
+from mlkit.training._cluster import auto_strategy as auto_strategy
 from mlkit.training._fit import fit as fit
 from mlkit.training._history import History as History
 from mlkit.training._load_weights import load_weights as load_weights

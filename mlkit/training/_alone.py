@@ -10,6 +10,7 @@ import tensorflow as tf
 from mlkit.training._model_step import ModelStep
 from mlkit.training._replica import Share
 from mlkit.training._replicated import Replicated
+from mlkit.training._served import Served
 from mlkit.training._sources import Source
 
 
@@ -23,6 +24,7 @@ class Alone:
     count = 1
     no_xla = None
     workers = None
+    program = None
 
     def __init__(self, model: keras.Model) -> None:
         self.model = model
@@ -45,6 +47,10 @@ class Alone:
     def refuse(self, trainer: Any) -> None:
         """Nothing is out of the question on one device."""
 
+    def common_seed(self, seed: int | None) -> int | None:
+        """The seed as it was given."""
+        return seed
+
     def agree(self, trainer: Any, data: Source) -> None:
         """There is nobody to agree with."""
 
@@ -56,5 +62,8 @@ class Alone:
 
 
 def replicas_of(strategy: tf.distribute.Strategy | None, model: keras.Model) -> Any:
-    """`Alone`, or under a strategy `Replicated`."""
-    return Alone(model) if strategy is None else Replicated(strategy, model)
+    """`Alone`, or under a strategy `Replicated`; with parameter servers `Served`."""
+    if strategy is None:
+        return Alone(model)
+    servers = isinstance(strategy, tf.distribute.ParameterServerStrategy)
+    return Served(strategy, model) if servers else Replicated(strategy, model)

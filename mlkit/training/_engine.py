@@ -40,6 +40,8 @@ class Engine:
     ) -> None:
         self.model, self.steps, self.execution = model, steps, execution
         self.averaged, self.no_xla = averaged, no_xla
+        # Of a strategy that trains in another way: `(job, data, name, xla) -> program`.
+        self.own_program: Callable[..., Any] | None = None
         self.model_step = ModelStep(model)
         self._programs: dict[Any, Any] = {}
         self._log_order: dict[str, int] = {}
@@ -75,6 +77,8 @@ class Engine:
         """
         name, xla = choice.name, choice.xla
         cls: Any = ArrayProgram if isinstance(data, Arrays) else StreamProgram
+        if kind == "train" and self.own_program is not None:
+            cls = self.own_program
         program = self.kept(
             (kind, name, xla, watch, data.signature(), data.identity),
             lambda: cls(self._job(kind, watch), data, name, xla),
@@ -86,6 +90,8 @@ class Engine:
 
     def asked_for(self, data: Source) -> Choice | None:
         """The program that was asked for by name; None for `"auto"`."""
+        if self.own_program is not None:
+            return Choice("step", False, "each batch goes to the worker that is free")
         if self.model.run_eagerly:
             return Choice("eager", False, "the model is compiled with run_eagerly=True")
         if self.execution == "auto":

@@ -1,5 +1,7 @@
 """The replicas of a strategy: each runs its part of a batch, and the parts are put together."""
 
+import random
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -22,10 +24,17 @@ from mlkit.training._replica import (
 )
 from mlkit.training._sources import Source
 from mlkit.training._update import examples, piece
-from mlkit.training._workers import bytes_of, workers_of
+from mlkit.training._workers import (
+    bytes_of,
+    facts_of_data,
+    facts_of_model,
+    workers_of,
+)
 
 # Added to the first number of a seed, times the number of the replica: a prime near 2**31 / phi.
 _APART = 1_327_217_909
+# In the `repr` of a function, which no two processes have alike.
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
 class Replicated:
@@ -42,8 +51,11 @@ class Replicated:
 
     def __init__(self, strategy: tf.distribute.Strategy, model: keras.Model) -> None:
         self.strategy, self._given = strategy, model
-        self.model = rebuilt_inside(strategy, model)
         self.workers = workers_of(strategy)
+        if self.workers is not None:
+            # Before the variables are made: TensorFlow gives all workers the values of the first.
+            self.workers.check_same(facts_of_model(model))
+        self.model = rebuilt_inside(strategy, model)
 
     @property
     def count(self) -> int:
@@ -61,6 +73,12 @@ class Replicated:
         model_step.prepare_in(self.strategy, batch)
         model_step.share = share
 
+    def common_seed(self, seed: int | None) -> int | None:
+        """The seed of the data, drawn by the chief where several workers have none."""
+        if self.workers is None:
+            return seed
+        return self.workers.of_chief(random.getrandbits(31) if seed is None else seed)
+
     def agree(self, trainer: Any, data: Source) -> None:
         """Give all workers the chief's order of the data, and see that they do the same job.
 
@@ -72,14 +90,11 @@ class Replicated:
             return
         if isinstance(data, Arrays):
             data.seed = self.workers.of_chief(data.seed)
-        optimizer: Any = self.model.optimizer
-        options = (trainer.accumulate, len(trainer.gradients), trainer.execution, trainer.seed)
         self.workers.check_same(
             {
-                "the kind and size of the model": (type(self.model), self.model.count_params()),
-                "the optimizer": optimizer.get_config(),
-                "an option of the trainer": options,
-                "the data": (data.signature(), data.steps),
+                "an option of the trainer": (trainer.accumulate, trainer.execution, trainer.seed),
+                "the gradient transforms": [_ADDRESS.sub("", repr(g)) for g in trainer.gradients],
+                **facts_of_data(data),
                 "the weights": bytes_of(self.model.variables),
             }
         )
@@ -96,6 +111,8 @@ class Replicated:
             f"{down + self.count}."
         )
 
+    # Makes the program of training, where it is not one of ours for a single process.
+    program: Any = None
     no_xla = "XLA does not compile steps under a strategy"
 
     def steps(self, trainer: Any) -> dict[str, Callable[[Any], Any]]:

@@ -123,10 +123,12 @@ class Trainer:
         self.gradients = list(gradients)
         self.execution = execution
         self.seed = seed
+        self.ema = ema
         self._average = None if ema is None else WeightAverage(ema)
         self.workers: Workers | None = self._replicas.workers
         steps, no_xla = self._replicas.steps(self), self._replicas.no_xla
         self._engine = Engine(self.model, steps, execution, self.averaged, no_xla)
+        self._engine.own_program = self._replicas.program
         self._prepared = False
         self._callbacks: list[Any] = []
         self._refuse_what_a_custom_step_ignores()
@@ -307,7 +309,7 @@ class Trainer:
             )
         train = training_source(
             x, y, sample_weight, batch_size=batch_size, steps=steps_per_epoch, shuffle=shuffle,
-            class_weight=class_weight, seed=self.seed)  # fmt: skip
+            class_weight=class_weight, seed=self._replicas.common_seed(self.seed))  # fmt: skip
         held_out = validation_source(
             validation_data, validation_batch_size or batch_size, validation_steps
         )

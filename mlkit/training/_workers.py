@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import keras
@@ -59,17 +60,22 @@ class Workers:
         Args:
             facts: what is compared; each by a digest of its `repr`, or of its bytes.
         """
-        digests = [_digest(value) for value in facts.values()]
-        rows = self.rows(digests)
+        rows = self.rows([_digest(value) for value in facts.values()])
         for column, (name, value) in enumerate(facts.items()):
             different = [i for i, row in enumerate(rows) if row[column] != rows[0, column]]
             if different:
-                shown = "" if isinstance(value, bytes) else f" Here it is {value!r:.200}."
+                self._let_all_know()
+                shown = "" if isinstance(value, bytes) else f" Here: {value!r:.200}."
                 raise ValueError(
-                    f"The workers are to train one model, but {name} of replica {different[0]} "
-                    f"is not that of replica 0.{shown} Run the same script on all, with the same "
-                    "seed (keras.utils.set_random_seed) before the model is made."
+                    f"The workers are to train one model, but replica {different[0]} differs from "
+                    f"replica 0 in {name}.{shown} Run the same script on all, with the same seed "
+                    "(keras.utils.set_random_seed) before the model is made."
                 )
+
+    def _let_all_know(self) -> None:
+        """A worker that ends at once would break off what another still reads."""
+        with suppress(tf.errors.OpError):
+            self.wait()
 
 
 def _digest(value: Any) -> int:
@@ -83,10 +89,34 @@ def bytes_of(variables: Sequence[Any]) -> bytes:
     return b"".join(np.asarray(tf.convert_to_tensor(v)).tobytes() for v in common)
 
 
+def facts_of_model(model: keras.Model) -> dict[str, Any]:
+    """What must be the same on all workers of a model, as it was given."""
+    optimizer: Any = model.optimizer
+    return {
+        "the model": (type(model).__name__, [(tuple(v.shape), v.dtype) for v in model.variables]),
+        "the optimizer": optimizer.get_config(),
+        "the metrics": [(type(m).__name__, m.name) for m in model.metrics],
+        "the weights": bytes_of(model.variables),
+    }
+
+
+def facts_of_data(data: Any) -> dict[str, Any]:
+    """What must be the same on all workers of the data that they share."""
+    leaves = [t for t in keras.tree.flatten(data.head(64)) if isinstance(t, tf.Tensor)]
+    return {
+        "the shape of the data": (data.signature(), data.steps),
+        "the first batch (does it come from a shuffle without a seed?)": b"".join(
+            tf.io.serialize_tensor(t).numpy() for t in leaves
+        ),
+    }
+
+
 def workers_of(strategy: tf.distribute.Strategy) -> Workers | None:
-    """The workers of a strategy; None in a single process."""
+    """The workers of a strategy; None where one process decides."""
     resolver: Any = strategy.cluster_resolver
     spec = resolver.cluster_spec().as_dict() if resolver is not None else {}
+    if spec.get("ps"):
+        return None  # one process coordinates, and the others do as they are told
     several = sum(len(spec.get(kind, ())) for kind in ("chief", "worker")) > 1
     return Workers(strategy) if several else None
 

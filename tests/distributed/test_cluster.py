@@ -7,20 +7,22 @@ import threading
 import pytest
 
 from mlkit.cli._launch import configurations
-from mlkit.training._cluster import meet, read_config, strategy_of
+from mlkit.training._cluster import auto_strategy, read_config, strategy_of
+from mlkit.training._meeting import meet
 
 
 def addresses(count):
     return json.loads(configurations(count)[0])["cluster"]["worker"]
 
 
-def in_threads(lists, patience=5.0):
+def in_threads(lists, patience=5.0, facts=None):
     """Let members meet, one a thread; returns what each raised, or None."""
+    facts = facts or [{}] * len(lists)
     raised = [None] * len(lists)
 
     def one(index):
         try:
-            meet(lists[index], index, patience)
+            meet(lists[index], index, patience, facts[index])
         except Exception as error:
             raised[index] = error
 
@@ -48,6 +50,14 @@ def test_members_with_other_lists_do_not_meet():
         assert isinstance(error, TimeoutError)
 
 
+def test_members_with_other_code_are_named_on_all():
+    facts = [{"Keras": "3.15.1"}, {"Keras": "3.15.1"}, {"Keras": "3.16.0"}]
+    for error in in_threads([addresses(3)] * 3, facts=facts):
+        assert isinstance(error, ValueError)
+        assert "Keras is" in str(error)
+        assert "3.16.0 on worker 2" in str(error)
+
+
 def test_a_port_in_use_is_named():
     with socket.create_server(("", 0)) as taken:
         port = taken.getsockname()[1]
@@ -61,7 +71,11 @@ def test_a_port_in_use_is_named():
         ("{", "TF_CONFIG must be JSON such as"),
         ('{"cluster": {}}', "TF_CONFIG must be JSON such as"),
         ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}', "worker 1"),
-        ('{"cluster": {"ps": ["a:1"]}, "task": {"type": "ps", "index": 0}}', "parameter servers"),
+        ('{"cluster": {"ps": ["a:1"]}, "task": {"type": "ps", "index": 0}}', "need one 'chief'"),
+        (
+            '{"cluster": {"evaluator": ["a:1"]}, "task": {"type": "evaluator", "index": 0}}',
+            "no task",
+        ),
     ],
 )
 def test_a_wrong_config_is_refused(text, message):
@@ -72,15 +86,13 @@ def test_a_wrong_config_is_refused(text, message):
 def test_the_chief_comes_first():
     cluster = {"worker": ["a:1", "b:1"], "chief": ["c:1"]}
     task = {"type": "worker", "index": 1}
-    assert read_config(json.dumps({"cluster": cluster, "task": task})) == (
-        ["c:1", "a:1", "b:1"],
-        2,
-    )
+    found = read_config(json.dumps({"cluster": cluster, "task": task}))
+    assert (found.addresses, found.index) == (["c:1", "a:1", "b:1"], 2)
 
 
 def test_auto_is_none_on_one_device(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
-    assert strategy_of("auto") is None
+    assert strategy_of("auto") is auto_strategy() is None
     assert strategy_of(None) is None
     with pytest.raises(TypeError, match=r"must be a tf\.distribute\.Strategy"):
         strategy_of("mirrored")
