@@ -52,6 +52,7 @@ def serve(chief: str) -> NoReturn:
         job_name=resolver.task_type,
         task_index=resolver.task_id,
         protocol="grpc",
+        config=_threads(len(resolver.cluster_spec().as_dict()["worker"])),
     )
     seen, since = False, time.monotonic()
     while True:
@@ -64,6 +65,13 @@ def serve(chief: str) -> NoReturn:
             # Not sys.exit: a server of TensorFlow cannot be shut down.
             os._exit(0 if seen else 1)
         time.sleep(LOOK)
+
+
+def _threads(workers: int) -> tf.compat.v1.ConfigProto:
+    """With fewer threads than members that wait for one another, all of them wait for good."""
+    config = tf.compat.v1.ConfigProto()
+    config.inter_op_parallelism_threads = max(os.cpu_count() or 1, workers + 1)
+    return config
 
 
 def _listens(address: str) -> bool:

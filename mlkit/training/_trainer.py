@@ -77,7 +77,7 @@ class Trainer:
         execution: `"auto"`, or one of `"eager"`, `"step"`, `"fused"`, `"epoch"`, alone or with
             `"+xla"`. All learn the same. Default `"auto"`.
         strategy: a `tf.distribute` strategy, or `"auto"`: that of the cluster in `TF_CONFIG` or
-            of Slurm, of several GPUs, or none. Batch sizes stay those of the whole batch, which the
+            of Slurm (see `auto_strategy`), of several GPUs, or none. Batch sizes stay those of the whole batch, which the
             replicas share; what is learned is what one device learns, up to rounding. A model that
             was made outside of its scope is rebuilt inside of it (`trainer.model`), and has what
             was learned when `fit` returns. Default: none.

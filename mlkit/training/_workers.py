@@ -1,6 +1,7 @@
 """The processes that train one model together, and what they must agree on."""
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -9,6 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+# In the `repr` of functions and configurations: no two processes have them alike.
+_OF_A_PROCESS = re.compile(r" at 0x[0-9a-f]+|'shared_object_id': \d+")
 # Callbacks of Keras that change the training: they see the same logs everywhere, and do the same.
 _STEERING = ("EarlyStopping", "LearningRateScheduler", "ReduceLROnPlateau", "TerminateOnNaN")
 
@@ -79,7 +82,7 @@ class Workers:
 
 
 def _digest(value: Any) -> int:
-    data = value if isinstance(value, bytes) else repr(value).encode()
+    data = value if isinstance(value, bytes) else _OF_A_PROCESS.sub("", repr(value)).encode()
     return int.from_bytes(hashlib.sha256(data).digest()[:7], "big")
 
 
@@ -92,10 +95,13 @@ def bytes_of(variables: Sequence[Any]) -> bytes:
 def facts_of_model(model: keras.Model) -> dict[str, Any]:
     """What must be the same on all workers of a model, as it was given."""
     optimizer: Any = model.optimizer
+    config: Any = model.get_compile_config() or {}
     return {
         "the model": (type(model).__name__, [(tuple(v.shape), v.dtype) for v in model.variables]),
         "the optimizer": optimizer.get_config(),
-        "the metrics": [(type(m).__name__, m.name) for m in model.metrics],
+        "the loss or the metrics": {
+            key: config.get(key) for key in ("loss", "loss_weights", "metrics", "weighted_metrics")
+        },
         "the weights": bytes_of(model.variables),
     }
 
