@@ -48,6 +48,9 @@ class EMATeacher(UpdateCallback):
         `tf.train.ExponentialMovingAverage(num_updates=...)`.
     """
 
+    # It changes what is trained: of several workers all must call it.
+    on_all_workers = True
+
     def __init__(
         self,
         decay: float = 0.999,

@@ -40,6 +40,9 @@ class FreezeBN(keras.callbacks.Callback):
         (0.0, ['norm'])
     """
 
+    # It changes what is trained: of several workers all must call it.
+    on_all_workers = True
+
     def __init__(self, epoch: int = 0, *, verbose: int = 0) -> None:
         super().__init__()
         check_integer("epoch", epoch, low=0)

@@ -55,6 +55,9 @@ class GradualUnfreeze(keras.callbacks.Callback):
         Differs from it in stages that are given and not one layer an epoch.
     """
 
+    # It changes what is trained: of several workers all must call it.
+    on_all_workers = True
+
     def __init__(
         self,
         stages: Mapping[int, Sequence[str]],

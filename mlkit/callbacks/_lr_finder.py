@@ -66,6 +66,9 @@ class LRFinder(UpdateCallback):
         Differs from it in a rate that grows by factors and not by sums.
     """
 
+    # It changes what is trained: of several workers all must call it.
+    on_all_workers = True
+
     claims = ("rate",)
 
     def __init__(

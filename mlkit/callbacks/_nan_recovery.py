@@ -60,6 +60,9 @@ class NaNRecovery(keras.callbacks.Callback):
         (1, True)
     """
 
+    # It changes what is trained: of several workers all must call it.
+    on_all_workers = True
+
     def __init__(
         self,
         every: int = 100,

@@ -51,6 +51,9 @@ class StepEvaluator(LoggingCallback):
         [2, 4]
     """
 
+    # It can stop the training, and evaluates: of several workers all must call it.
+    on_all_workers = True
+
     def __init__(
         self,
         x: Any,

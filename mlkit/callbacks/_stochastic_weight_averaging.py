@@ -60,6 +60,9 @@ class StochasticWeightAveraging(UpdateCallback):
         batches' biased variances, as everywhere in Keras.
     """
 
+    # It changes what is trained: of several workers all must call it.
+    on_all_workers = True
+
     claims = ("weights",)
 
     def __init__(

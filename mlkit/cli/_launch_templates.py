@@ -58,12 +58,8 @@ def _slurm(arguments: argparse.Namespace) -> str:
 
 
 def _kubernetes(arguments: argparse.Namespace) -> str:
-    name, workers = arguments.name, arguments.workers
-    hosts = [f"{name}-{index}.{name}:{PORT}" for index in range(workers)]
-    # Kubernetes puts the value of the variable before it in the place of $(INDEX).
-    task = '{"type": "worker", "index": $(INDEX)}'
-    config = f'{{"cluster": {{"worker": {json.dumps(hosts)}}}, "task": {task}}}'
-    return textwrap.dedent(f"""\
+    name = arguments.name
+    service = f"""\
         # Submit with `kubectl apply -f`. In the script: strategy="auto", and run=... on the volume.
         apiVersion: v1
         kind: Service
@@ -78,6 +74,17 @@ def _kubernetes(arguments: argparse.Namespace) -> str:
             - name: grpc
               port: {PORT}
         ---
+        """
+    return textwrap.dedent(service) + _indexed_job(arguments)
+
+
+def _indexed_job(arguments: argparse.Namespace) -> str:
+    name, workers = arguments.name, arguments.workers
+    hosts = [f"{name}-{index}.{name}:{PORT}" for index in range(workers)]
+    # Kubernetes puts the value of the variable before it in the place of $(INDEX).
+    task = '{"type": "worker", "index": $(INDEX)}'
+    config = f'{{"cluster": {{"worker": {json.dumps(hosts)}}}, "task": {task}}}'
+    return textwrap.dedent(f"""\
         apiVersion: batch/v1
         kind: Job
         metadata:
@@ -104,8 +111,6 @@ def _kubernetes(arguments: argparse.Namespace) -> str:
                           fieldPath: metadata.annotations['{_INDEX}']
                     - name: TF_CONFIG
                       value: {json.dumps(config)}
-                  ports:
-                    - containerPort: {PORT}
                   volumeMounts:
                     - name: runs
                       mountPath: /runs

@@ -66,6 +66,8 @@ class Loop:
             self.epoch = epoch
             logs = self._run_epoch(epoch)
             self._agree()
+            if self.workers is not None:
+                self.workers.check_after_callbacks(self.model)
             self._save_epoch(logs)
             if self.model.stop_training:
                 break

@@ -8,8 +8,8 @@ call, a first batch that does not divide, and two processes are errors. Here all
 """
 
 import random
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -34,6 +34,7 @@ from mlkit.training._workers import (
     bytes_of,
     facts_of_data,
     facts_of_model,
+    lost_peers_named,
     workers_of,
 )
 
@@ -65,8 +66,11 @@ class Replicated:
     def count(self) -> int:
         return self.strategy.num_replicas_in_sync
 
-    def scope(self) -> AbstractContextManager[Any]:
-        return self.strategy.scope()
+    @contextmanager
+    def scope(self) -> Iterator[None]:
+        """The strategy's scope, in which the loss of a worker has a sentence that names it."""
+        with lost_peers_named(self.workers), self.strategy.scope():
+            yield
 
     def give_back(self) -> None:
         """Put what was learned into the model that was given, if that is another."""

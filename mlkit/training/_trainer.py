@@ -77,10 +77,11 @@ class Trainer:
         execution: `"auto"`, or one of `"eager"`, `"step"`, `"fused"`, `"epoch"`, alone or with
             `"+xla"`. All learn the same. Default `"auto"`.
         strategy: a `tf.distribute` strategy, or `"auto"`: that of the cluster in `TF_CONFIG` or
-            of Slurm (see `auto_strategy`), of several GPUs, or none. Batch sizes stay those of the whole batch, which the
-            replicas share; what is learned is what one device learns, up to rounding. A model that
-            was made outside of its scope is rebuilt inside of it (`trainer.model`), and has what
-            was learned when `fit` returns. Default: none.
+            of Slurm (see `auto_strategy`), of several GPUs, or none. Batch sizes stay those of the
+            whole batch, which the replicas share; what is learned is what one device learns, up to
+            rounding. A model that was made outside of its scope is rebuilt inside of it
+            (`trainer.model`), and has what was learned when `fit` returns. With parameter servers
+            a batch is an update of one worker, and no two runs are alike. Default: none.
         seed: of the order of the examples; default: from Python's `random`, and so from
             `keras.utils.set_random_seed`.
 
@@ -264,7 +265,8 @@ class Trainer:
             batch_size: examples an update, for arrays. Default 32.
             epochs: number of the last epoch. Default 1.
             verbose: 0 silent, 1 a progress line, 2 a line an epoch; `"auto"` is 1.
-            callbacks: `keras.callbacks.Callback` objects.
+            callbacks: `keras.callbacks.Callback` objects. Of several workers the chief calls them;
+                all call those that steer, and your own with `on_all_workers = True`.
             validation_split: fraction of the arrays' end that is held out, in [0, 1).
             validation_data: what to validate on: `(x, y)`, `(x, y, sample_weight)`, a dataset.
             shuffle: whether arrays are put in a new order each epoch, by (seed, epoch).

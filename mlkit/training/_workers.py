@@ -2,8 +2,9 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import keras
@@ -12,6 +13,7 @@ import tensorflow as tf
 
 # In the `repr` of functions and configurations: no two processes have them alike.
 _OF_A_PROCESS = re.compile(r" at 0x[0-9a-f]+|'shared_object_id': \d+")
+_TASK = re.compile(r"/job:(\w+)/replica:\d+/task:(\d+)")
 # Callbacks of Keras that change the training: they see the same logs everywhere, and do the same.
 _STEERING = ("EarlyStopping", "LearningRateScheduler", "ReduceLROnPlateau", "TerminateOnNaN")
 
@@ -26,6 +28,7 @@ class Workers:
     def __init__(self, strategy: tf.distribute.Strategy) -> None:
         self._strategy = strategy
         resolver: Any = strategy.cluster_resolver
+        self.place = f"/job:{resolver.task_type}/replica:0/task:{resolver.task_id}"
         has_chief = bool(resolver.cluster_spec().as_dict().get("chief"))
         self.chief = resolver.task_type == "chief" or (not has_chief and resolver.task_id == 0)
         self._gather = tf.function(self._gathered, autograph=False)
@@ -75,10 +78,44 @@ class Workers:
                     "(keras.utils.set_random_seed) before the model is made."
                 )
 
+    def check_after_callbacks(self, model: keras.Model) -> None:
+        """Raise `ValueError`, on every worker, if a callback has changed the model on some."""
+        optimizer: Any = model.optimizer
+        rate = getattr(optimizer, "learning_rate", None)
+        what = "after the callbacks of an epoch (those that steer need `on_all_workers = True`)"
+        self.check_same(
+            {
+                f"the weights, {what}": bytes_of(model.variables),
+                f"the learning rate, {what}": None if rate is None else bytes_of([rate]),
+                f"what is trainable, {what}": [v.trainable for v in model.variables],
+            }
+        )
+
     def _let_all_know(self) -> None:
         """A worker that ends at once would break off what another still reads."""
         with suppress(tf.errors.OpError):
             self.wait()
+
+
+@contextmanager
+def lost_peers_named(workers: Workers | None) -> Iterator[None]:
+    """Say which worker it was when one cannot be reached any more.
+
+    Raises:
+        RuntimeError: TensorFlow has lost the connection to a worker.
+    """
+    try:
+        yield
+    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
+        if workers is None:
+            raise
+        tasks = sorted(set(_TASK.findall(str(error))) - set(_TASK.findall(workers.place)))
+        names = " or ".join(f"{kind} {index}" for kind, index in tasks) or "another worker"
+        raise RuntimeError(
+            f"The connection to {names} was lost: that process has ended, was stopped, or cannot "
+            "be reached. Training cannot go on without it. Start all workers again: a run "
+            "(run=...) goes on from its last checkpoint."
+        ) from error
 
 
 def _digest(value: Any) -> int:
@@ -95,10 +132,12 @@ def bytes_of(variables: Sequence[Any]) -> bytes:
 def facts_of_model(model: keras.Model) -> dict[str, Any]:
     """What must be the same on all workers of a model, as it was given."""
     optimizer: Any = model.optimizer
-    config: Any = model.get_compile_config() or {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about saving lambdas: nothing is saved here
+        config: Any = model.get_compile_config() or {}
     return {
         "the model": (type(model).__name__, [(tuple(v.shape), v.dtype) for v in model.variables]),
-        "the optimizer": optimizer.get_config(),
+        "the optimizer": None if optimizer is None else optimizer.get_config(),
         "the loss or the metrics": {
             key: config.get(key) for key in ("loss", "loss_weights", "metrics", "weighted_metrics")
         },

@@ -95,3 +95,48 @@ def test_bad_arguments():
     assert "there is no file /nowhere/script.py" in out.stderr
     out = start("launch", "-n", "0", __file__)
     assert "--workers must be ≥ 1" in out.stderr
+
+
+SERVED = """
+kind = config["task"]["type"]
+sizes = {name: len(hosts) for name, hosts in config["cluster"].items()}
+mark = folder / f"{kind}{index}"
+again = mark.exists()
+mark.write_text("")
+def until(path):
+    while not (folder / path).exists():
+        time.sleep(0.05)
+"""
+
+
+@pytest.mark.parametrize("restarts", [0, 1])
+def test_with_servers_the_others_go_on_when_a_worker_dies(tmp_path, restarts):
+    text = f"""
+    {textwrap.indent(SERVED, " " * 4).strip()}
+    if kind == "worker" and index == 1:
+        if not again:
+            os.kill(os.getpid(), signal.SIGKILL)
+        (folder / "back").write_text("")
+    if kind == "chief":
+        until("back" if {restarts} else "worker1")
+        time.sleep(1)
+        print("done", sizes)
+    else:
+        time.sleep(600)
+    """
+    options = ("-n", "2", "--servers", "1", "--max-restarts", str(restarts))
+    out = start("launch", *options, script(tmp_path, text), str(tmp_path))
+    assert "[chief] done {'chief': 1, 'worker': 2, 'ps': 1}" in out.stdout
+    then = "it begins again, the others go on" if restarts else "the others go on without it"
+    assert f"worker 1 was ended by SIGKILL; {then}" in out.stderr
+    assert out.stdout.splitlines()[-2:] == ["0", "None"]
+
+
+def test_a_server_that_dies_ends_the_job(tmp_path):
+    text = f"""
+    {textwrap.indent(SERVED, " " * 4).strip()}
+    sys.exit(4) if kind == "ps" else time.sleep(600)
+    """
+    out = start("launch", "--servers", "1", script(tmp_path, text), str(tmp_path))
+    assert "ps 0 ended with exit status 4; no restarts are left" in out.stderr
+    assert out.stdout.splitlines()[-2:] == ["1", "None"]

@@ -21,7 +21,7 @@ from pathlib import Path
 
 TESTS = Path(__file__).parent.parent
 LIMIT = 60.0
-TRAINS = ("slurm", "kubernetes", "nothing wrong")
+TRAINS = ("slurm", "kubernetes", "nothing wrong", "a callback on all workers")
 CASES = (
     *TRAINS,
     "another size of a layer",
@@ -38,6 +38,7 @@ CASES = (
     "an unreachable peer",
     "a port in use",
     "a batch that does not divide",
+    "a callback of the chief that steers",
 )
 
 
@@ -84,7 +85,12 @@ def worker(case, odd):
             accumulate=2 if other("accumulation") else 1,
             gradients=[mk.gradients.clip_by_global_norm(0.2 if other("limit of clipping") else 1)],
         )
-        trainer.fit(*data, epochs=2, verbose=0, **sizes)
+        steers = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs: trainer.optimizer.learning_rate.assign(0.01)
+        )
+        steers.on_all_workers = case == "a callback on all workers"
+        callbacks = [steers] if "a callback" in case else []
+        trainer.fit(*data, epochs=2, verbose=0, callbacks=callbacks, **sizes)
         said = f"trained: {np.sum(np.abs(trainer.model.get_weights()[0])):.6f}"
     except Exception as error:
         said = f"{type(error).__name__}: {' '.join(str(error).split())}"
@@ -95,7 +101,7 @@ def worker(case, odd):
 def environments(case):
     """What each of two workers is started with."""
     from mlkit.cli import _launch_templates
-    from mlkit.cli._launch import configurations
+    from mlkit.cli._group import configurations
 
     if case == "slurm":
         common = {

@@ -135,7 +135,7 @@ def child(who, name):
 
 def outcome(who, name):
     """What the children say; with two workers the first of them."""
-    from mlkit.cli._launch import configurations
+    from mlkit.cli._group import configurations
 
     texts = configurations(2) if JOBS[name].get("workers") else [None]
     children = [

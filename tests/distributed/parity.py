@@ -50,7 +50,7 @@ def results(kind, folder, arguments):
     """What the jobs give when they are run one way."""
     out = Path(folder) / kind
     if kind == "processes":
-        from mlkit.cli._launch import configurations
+        from mlkit.cli._group import configurations
 
         processes = [
             start(kind, f"{out}{i}", arguments, {"TF_CONFIG": text})

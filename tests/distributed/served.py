@@ -19,6 +19,10 @@ from pathlib import Path
 
 TESTS = Path(__file__).parent.parent
 GOAL = 0.95
+LAUNCH = (
+    "import runpy, sys; sys.argv = ['mlkit', 'launch', *sys.argv[1:]]\n"
+    f"sys.exit(runpy.run_path({str(TESTS.parent / 'mlkit/cli/_start.py')!r})['main']())"
+)
 
 
 def job(folder):
@@ -60,8 +64,6 @@ def job(folder):
 
 def one(number, kill, restarts, rng):
     """One run of the launcher, with a worker killed or not; prints what happened."""
-    from faults import LAUNCH
-
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-c", LAUNCH, "-n", "2", "--servers", "1", "--max-restarts"]
         process = subprocess.Popen(
@@ -110,5 +112,5 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.path[:0] = [str(TESTS), str(TESTS.parent), str(Path(__file__).parent)]
+    sys.path[:0] = [str(TESTS), str(TESTS.parent)]
     sys.exit(main())

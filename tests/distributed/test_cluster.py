@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from mlkit.cli._launch import configurations
+from mlkit.cli._group import configurations
 from mlkit.training._cluster import auto_strategy, read_config, strategy_of
 from mlkit.training._meeting import meet
 

@@ -1,9 +1,11 @@
 """What several workers must agree on, and two real ones that do, or do not."""
 
+import importlib.util
+import random
 import re
 import tempfile
+from pathlib import Path
 
-import clusters
 import keras
 import numpy as np
 import pytest
@@ -13,8 +15,23 @@ from loop_subjects import compiled
 
 import mlkit as mk
 from mlkit.training._arrays import Arrays
+from mlkit.training._served import Served
 from mlkit.training._sources import source
-from mlkit.training._workers import _digest, facts_of_data, facts_of_model
+from mlkit.training._workers import (
+    _digest,
+    facts_of_data,
+    facts_of_model,
+    lost_peers_named,
+    runs_everywhere,
+)
+
+
+def script(name):
+    """One of the scripts beside this file, as a module."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def digests(facts):
@@ -84,9 +101,60 @@ def test_transforms_are_compared_by_their_text():
 @pytest.mark.parametrize("case", ["slurm", "another seed"])
 def test_two_real_workers(case):
     """`clusters.py` prints all cases; these are one that trains and one that is refused."""
+    clusters = script("clusters")
     with tempfile.TemporaryDirectory() as folder:
         said = clusters.outcome(case, folder)
     assert clusters.good(case, said), said
     if case == "another seed":
         for _, text in said:
             assert re.search("replica 1 differs from replica 0 in the weights", text)
+
+
+@pytest.mark.slow
+def test_training_goes_on_when_a_worker_of_parameter_servers_is_killed():
+    """`served.py` prints more of them."""
+    assert script("served").one(1, True, 0, random.Random(0))
+
+
+def test_what_rests_on_a_count_of_updates_is_refused_with_servers():
+    served = object.__new__(Served)
+    served.strategy = tf.distribute.OneDeviceStrategy("CPU:0")
+    for options, message in [
+        ({"ema": 0.9}, "ema rests on the number of updates"),
+        ({"execution": "fused"}, "execution must be 'auto' or 'step'"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            served.refuse(mk.Trainer(compiled(), **options))
+    scaled = keras.mixed_precision.LossScaleOptimizer(keras.optimizers.SGD())
+    with pytest.raises(ValueError, match="a LossScaleOptimizer rests"):
+        served.refuse(mk.Trainer(compiled(optimizer=scaled)))
+
+
+def test_a_worker_that_was_lost_is_named():
+    class Here:
+        place = "/job:worker/replica:0/task:0"
+
+    lost = tf.errors.UnavailableError(
+        None, None, "/job:worker/replica:0/task:0 has lost /job:worker/replica:0/task:1: reset"
+    )
+    with pytest.raises(RuntimeError, match="The connection to worker 1 was lost"):
+        with lost_peers_named(Here()):
+            raise lost
+    with pytest.raises(tf.errors.UnavailableError), lost_peers_named(None):
+        raise lost
+
+
+def test_callbacks_that_steer_are_called_on_all_workers():
+    ours = [getattr(mk.callbacks, n) for n in dir(mk.callbacks)]
+    ours = [c for c in ours if isinstance(c, type) and c.__module__.startswith("mlkit")]
+    steering = {c.__name__ for c in ours if getattr(c, "on_all_workers", False)}
+    assert steering == {
+        "EMATeacher", "FreezeBN", "GradualUnfreeze", "LRFinder", "NaNRecovery", "StepEvaluator",
+        "StochasticWeightAveraging",
+    }  # fmt: skip
+    own = keras.callbacks.Callback()
+    assert not runs_everywhere(own)
+    own.on_all_workers = True
+    assert runs_everywhere(own)
+    assert runs_everywhere(keras.callbacks.EarlyStopping())
+    assert not runs_everywhere(keras.callbacks.ModelCheckpoint("x.keras"))
