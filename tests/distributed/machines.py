@@ -112,9 +112,9 @@ def main():
         named = []
         for i, worker in enumerate(workers):
             took = worker.ended - at if worker.ended else float("inf")
-            told = worker.last("The connection to")
+            told = worker.last("The connection to") or " / ".join(worker.lines[-4:])
             named.append(took <= LIMIT and f"worker {1 - i}" in told)
-            print(f"cable cut     worker {i} ended after {took:.1f} s: {told:.170}")
+            print(f"cable cut     worker {i} ended after {took:.1f} s: {told:.600}")
         return int(not (same and all(named)))
     finally:
         for name in NAMES:
