@@ -33,8 +33,9 @@ def strategy_of(given: Any) -> tf.distribute.Strategy | None:
 def auto_strategy() -> tf.distribute.Strategy | None:
     """Connect to the cluster that this process is a part of.
 
-    This is what `strategy="auto"` means. The cluster is read from `TF_CONFIG` (set by `mlkit launch`, Kubeflow and others) or from Slurm.
-    All workers meet within a minute, or each says which one is missing, or runs other code.
+    This is what `strategy="auto"` means. The cluster is read from `TF_CONFIG` (set by
+    `mlkit launch`, Kubeflow and others) or from Slurm. All workers meet within a minute, or each
+    says which one is missing, or runs other code.
 
     TensorFlow connects workers before its first operation only: call this at the top of a script
     that several workers run, before the model is made. What it returns is kept, and
