@@ -11,8 +11,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-# In the `repr` of functions and configurations: no two processes have them alike.
-_OF_A_PROCESS = re.compile(r" at 0x[0-9a-f]+|'shared_object_id': \d+")
+# In the `repr` of functions and configurations: two processes need not have them alike. A name may
+# hold a number that counts up in the process.
+_OF_A_PROCESS = re.compile(r" at 0x[0-9a-f]+|'shared_object_id': \d+|'name': '[^']*'")
 _TASK = re.compile(r"/job:(\w+)/replica:\d+/task:(\d+)")
 # Callbacks of Keras that change the training: they see the same logs everywhere, and do the same.
 _STEERING = ("EarlyStopping", "LearningRateScheduler", "ReduceLROnPlateau", "TerminateOnNaN")

@@ -79,6 +79,7 @@ def one(number, kill, restarts, rng):
             if kill and killed is None and epochs == 4:
                 killed = str(rng.randrange(2))
                 os.kill(pids[killed], signal.SIGKILL)
+        process.stdout.close()
         status = process.wait()
     text = "\n".join(lines)
     found = re.search(r"\] accuracy (\S+)", text)
