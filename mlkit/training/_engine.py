@@ -10,7 +10,7 @@ import tensorflow as tf
 from mlkit.training._array_program import ArrayProgram
 from mlkit.training._arrays import Arrays
 from mlkit.training._auto import Choice
-from mlkit.training._loop import to_python
+from mlkit.training._loop import flat, to_python
 from mlkit.training._model_step import ModelStep
 from mlkit.training._programs import Job, Logs
 from mlkit.training._sources import Source
@@ -110,7 +110,7 @@ class Engine:
 
     def _finish(self, logs: Logs) -> Logs:
         """What to report: the model's metrics, or what the step returned if that is another."""
-        metrics = self.model.get_metrics_result()
+        logs, metrics = flat(logs or {}), flat(self.model.get_metrics_result())
         # Graphs return dicts with their keys sorted; a person wants the order of compile().
         self._log_order = {name: i for i, name in enumerate(metrics)}
         return metrics if not logs or logs.keys() == metrics.keys() else logs

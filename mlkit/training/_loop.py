@@ -19,9 +19,17 @@ FIRST_BLOCK = 32
 _POSITION = ("epoch", "step", "update")
 
 
+def flat(logs: dict[str, Any]) -> dict[str, Any]:
+    """The logs with the dict of a metric that has several values laid flat, as Keras reports it."""
+    found: dict[str, Any] = {}
+    for name, value in logs.items():
+        found |= flat(value) if isinstance(value, dict) else {name: value}
+    return found
+
+
 def to_python(logs: dict[str, Any]) -> dict[str, Any]:
-    """Tensors as Python floats; a metric with several values as an array."""
-    values = {name: np.asarray(value) for name, value in logs.items()}
+    """Tensors as Python floats; a metric with a vector as an array."""
+    values = {name: np.asarray(value) for name, value in flat(logs).items()}
     return {name: float(v) if v.ndim == 0 else v for name, v in values.items()}
 
 

@@ -24,6 +24,7 @@ from mlkit.training._input_checks import check_data, check_monitors
 from mlkit.training._job import run_job
 from mlkit.training._keeper import Keeper
 from mlkit.training._kept_run import kept_run
+from mlkit.training._loop import flat
 from mlkit.training._model_step import compile_missing, overrides
 from mlkit.training._plan import Plan
 from mlkit.training._predict import predict_arrays, predict_stream
@@ -320,7 +321,7 @@ class Trainer:
         log = None if run is None else RunLog(run, epochs, train)
         watching = gather_callbacks(callbacks, verbose, epochs, train, self, log)
         if self._has_the_default_step():
-            names = list(self.model.get_metrics_result())
+            names = list(flat(self.model.get_metrics_result()))
             check_monitors(given_callbacks(callbacks), names, held_out is not None)
         plan = Plan(
             epochs=epochs,
