@@ -10,7 +10,9 @@ import importlib.util
 import json
 import os
 import re
+import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -30,9 +32,6 @@ LONGEST_CELL = 30
 FIGURES = (4, 8)
 FIGURE, NOTEBOOK = 60_000, 1_000_000
 SECONDS = 90
-
-# Start here teaches no part: it is a map.
-SMALL = {"00_start_here"}
 
 # What must be taught where. A word of `covers` must occur in the notebook as well.
 TOPICS = {
@@ -119,13 +118,12 @@ def test_no_output_is_an_error_a_warning_or_of_one_machine(source):
 @pytest.mark.parametrize("source", SOURCES, ids=IDS)
 def test_it_is_within_the_limits(source):
     made, text = EXPECTED[source], build.built(source).read_text(encoding="utf-8")
-    small = source.stem in SMALL
-    assert (WORDS[0] // 2 if small else WORDS[0]) <= build.words(made) <= WORDS[1]
-    assert (10 if small else CELLS[0]) <= len(code(made)) <= CELLS[1]
+    assert WORDS[0] <= build.words(made) <= WORDS[1]
+    assert CELLS[0] <= len(code(made)) <= CELLS[1]
     longest = max(code(made), key=lambda cell: cell["source"].count("\n"))
     assert longest["source"].count("\n") < LONGEST_CELL, longest["source"]
     drawn = build.figures(build.nbformat.reads(text, as_version=4))
-    assert (1 if small else FIGURES[0]) <= len(drawn) <= FIGURES[1]
+    assert FIGURES[0] <= len(drawn) <= FIGURES[1]
     assert max(drawn) <= FIGURE, drawn
     assert len(text.encode()) <= NOTEBOOK
     assert about(source)["seconds"] <= SECONDS
@@ -137,13 +135,14 @@ def test_it_begins_with_a_goal_and_ends_with_the_next_step(source):
     first, last = cells[0].source, cells[-1].source
     assert first.startswith(f"# {source.stem[:2]} {about(source)['title']}\n")
     assert build.colab(source) in first, "the link to Colab"
+    assert source.read_text(encoding="utf-8").count("# {colab}\n") == 1, "its one place"
     for words in ("**You will**", "**You need**", "**It takes**", "**The data**"):
         assert words in first, words
     assert cells[1].source == SOURCES_FIRST_CELL, "the cell that installs what is missing"
     for words in ("## Recap", "**Next:**"):
         assert words in last, words
     early = [o for cell in code(committed(source))[:3] for o in cell["outputs"]]
-    assert source.stem in SMALL or any("image/png" in o.get("data", {}) for o in early)
+    assert any("image/png" in o.get("data", {}) for o in early)
 
 
 SOURCES_FIRST_CELL = """\
@@ -165,7 +164,7 @@ def test_each_exercise_has_a_hidden_solution_and_a_check(source):
     kinds = [tags(cell)[0] for cell in cells]
     count = kinds.count("exercise")
     assert kinds == ["exercise", "solution", "check"] * count
-    assert (1 if source.stem in SMALL else 3) <= count <= 5
+    assert 3 <= count <= 5
     for cell in cells:
         if "exercise" in tags(cell):
             assert "skip-execution" in tags(cell)
@@ -181,7 +180,7 @@ def test_every_assert_says_what_it_means(source):
     tree = ast.parse(source.read_text(encoding="utf-8"))
     found = [node for node in ast.walk(tree) if isinstance(node, ast.Assert)]
     in_cells = [node for node in tree.body if isinstance(node, ast.Assert)]
-    assert len(found) >= (3 if source.stem in SMALL else 12)
+    assert len(found) >= 12
     assert all(node.msg is not None for node in in_cells)
 
 
@@ -199,6 +198,85 @@ def test_links_lead_somewhere(source):
     text = "\n".join(cell.source for cell in EXPECTED[source].cells if cell.cell_type == "markdown")
     for target in re.findall(r"\]\(([\w.]+\.ipynb)\)", text):
         assert (ROOT / "notebooks" / target).exists(), target
+
+
+def test_a_repository_is_named_in_one_place(tmp_path, monkeypatch):
+    assert build.colab(SOURCES[0]).endswith("give it this file.")
+    text = '[project]\n[project.urls]\nRepository = "https://github.com/somebody/mlkit.git"\n'
+    (tmp_path / "pyproject.toml").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(build, "ROOT", tmp_path)
+    link = "https://colab.research.google.com/github/somebody/mlkit/blob/main/notebooks/"
+    assert build.colab(SOURCES[0]).endswith(f"({link}{SOURCES[0].stem}.ipynb)")
+    assert link in build.notebook(SOURCES[0]).cells[0].source
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=IDS)
+def test_its_names_are_in_the_map_of_readme(source):
+    import keras
+
+    import mlkit as mk
+
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = set(re.findall(r"`mlkit/(\w+)`", readme.split("## The folders")[1].split("\n## ")[0]))
+    tree = ast.parse(source.read_text(encoding="utf-8"))
+    chains = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    used = {chain for chain in chains if re.fullmatch(r"mk(\.\w+)+", chain)}
+    assert used
+    for chain in used:
+        package, value = chain.split(".")[1], mk
+        for part in chain.split(".")[1:]:
+            assert hasattr(value, part), f"{chain} does not exist"
+            value = getattr(value, part)
+        if isinstance(getattr(mk, package), types.ModuleType):
+            assert package in shown or hasattr(keras, package), f"README's map lacks mk.{package}"
+
+
+# What 04, 05 and 06 teach, in a project of plain Keras: one line of it is ours.
+LIFTED = {
+    "04": """
+from mlkit.losses import PinballLoss
+model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+model.compile("adam", PinballLoss(0.9))
+model.fit(x, y, epochs=2, verbose=0)
+model.save("m.keras")
+assert keras.saving.load_model("m.keras").loss.tau == 0.9
+""",
+    "05": """
+from mlkit.testing import check_layer
+@keras.saving.register_keras_serializable("mine")
+class Twice(keras.layers.Layer):
+    '''Twice the inputs.'''
+    def call(self, inputs):
+        return 2 * inputs
+assert check_layer(Twice, {}, (2, 4), verbose=False).ok
+""",
+    "06": """
+from mlkit.callbacks import StepEvaluator
+model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+model.compile("adam", "mse")
+look = StepEvaluator(x, y, every=2)
+model.fit(x, y, batch_size=4, verbose=0, callbacks=[look])
+assert [update for update, _ in look.history] == [2, 4]
+""",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", LIFTED)
+def test_its_helper_can_be_lifted_by_one_import(number, tmp_path):
+    (helper,) = re.findall(r"^from mlkit\.(\w+) import (\w+)$", LIFTED[number], re.MULTILINE)
+    (source,) = build.sources(number)
+    assert f"mk.{'.'.join(helper)}" in source.read_text(encoding="utf-8"), "the tutorial uses it"
+    begin = "import keras\nimport numpy as np\nx, y = np.ones((16, 3)), np.ones((16, 1))\n"
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    done = subprocess.run(
+        [sys.executable, "-c", begin + LIFTED[number]],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_new_words_keep_the_outputs_and_new_code_must_be_run(tmp_path, monkeypatch):

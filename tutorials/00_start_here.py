@@ -18,8 +18,7 @@
 # %% [markdown]
 # # 00 Start here
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/)
-# On Colab choose *Upload* in the first dialog and give it this file.
+# {colab}
 #
 # > * **You will** see a network learn within a minute, find out what is installed on your
 # >   machine, learn which name belongs to which library, and choose a path through the other
@@ -228,17 +227,34 @@ for name, first in search(tf.math, "cumulative").items():
 assert "cumsum" in search(tf.math, "cumulative"), "found without knowing its name"
 
 # %% [markdown]
+# Where are they all? A count of the public names shows it. A handful of modules holds most of what
+# you will ever call, and each has its notebook here.
+
+# %%
+where = {"math": "01", "linalg": "01", "random": "01", "nn": "10", "data": "09", "io": "09"}
+where |= {"strings": "09", "summary": "06", "train": "12", "config": "00"}
+sizes = {name: len([n for n in dir(getattr(tf, name)) if n[0] != "_"]) for name in where}
+sizes = dict(sorted(sizes.items(), key=lambda pair: pair[1]))
+figure, axis = plt.subplots(figsize=(6.4, 3.2))
+bars = axis.barh([f"tf.{name}" for name in sizes], list(sizes.values()), color="#0072B2")
+axis.bar_label(bars, [f"{size}, notebook {where[name]}" for name, size in sizes.items()], padding=3)
+axis.set(xlabel="public names", ylabel="module", xlim=(0, 1.35 * max(sizes.values())))
+axis.set_title("tf.math is the largest: look there first")
+plt.show()
+assert max(sizes, key=lambda name: sizes[name]) == "math", "more names than any of the others"
+
+# %% [markdown]
 # ## Two reading paths
 #
 # **The engineer's path** leads to a model that works and goes on working: [02
 # Model](02_model.ipynb), [07 Classification](07_classification.ipynb), [08 Functional
-# API](08_functional_api.ipynb), 09 Data API, 06 Callbacks, and [03 Custom
-# model](03_custom_model.ipynb) when something of your own has to be saved.
+# API](08_functional_api.ipynb), [09 Data API](09_data.ipynb), [06 Callbacks](06_callbacks.ipynb),
+# and [03 Custom model](03_custom_model.ipynb) when something of your own has to be saved.
 #
 # **The researcher's path** leads to full control: [01 Tensors](01_tensors.ipynb), [10
 # GradientTape](10_gradient_tape.ipynb), [11 tf.function](11_tf_function.ipynb), [12 Custom
 # training loops](12_training_loops.ipynb), and then [05 Custom layers](05_custom_layers.ipynb)
-# and 04 Custom losses and metrics.
+# and [04 Custom losses and metrics](04_losses_metrics.ipynb).
 #
 # Every notebook stands on its own. Each does a thing first with nothing but TensorFlow, then with
 # the helper, and asserts that both give the same. Each shows a trap: a mistake that raises
@@ -324,6 +340,68 @@ def check_owner(function):
 
 
 check_owner(owner)
+
+# %% [markdown]
+# **3. The worst mistakes, by hand.** Return the numbers of the held-out digits that `model` gets
+# wrong, the one it was surest of first. How sure it is, is the largest of the ten probabilities
+# (`tf.nn.softmax` of the logits).
+
+
+# %% tags=["exercise", "skip-execution"]
+def my_mistakes(logits, labels): ...
+
+
+# then: check_mistakes(my_mistakes)
+
+
+# %% tags=["solution"]
+# @title Solution { display-mode: "form" }
+def mistakes(logits, labels):
+    chances = tf.nn.softmax(logits).numpy()
+    wrong = np.flatnonzero(chances.argmax(axis=1) != labels)
+    return wrong[np.argsort(-chances[wrong].max(axis=1), kind="stable")]
+
+
+# %% tags=["check"]
+def check_mistakes(function):
+    found = np.array(function(logits, test_labels))
+    right = np.mean(logits.argmax(axis=1) == test_labels)
+    assert len(found) == round((1 - right) * len(test_labels)), "all that are wrong"
+    sure = tf.reduce_max(tf.nn.softmax(logits), axis=1).numpy()[found]
+    assert (np.diff(sure) <= 0).all(), "the surest first"
+    return "right"
+
+
+check_mistakes(mistakes)
+
+# %% [markdown]
+# **4. Which version is newer?** As strings, "2.9" comes after "2.21". Write a function that says
+# whether a version is at least another one, number by number.
+
+
+# %% tags=["exercise", "skip-execution"]
+def my_at_least(version, wanted): ...
+
+
+# then: check_at_least(my_at_least)
+
+
+# %% tags=["solution"]
+# @title Solution { display-mode: "form" }
+def at_least(version, wanted):
+    numbers, asked = ([int(part) for part in text.split(".")] for text in (version, wanted))
+    return numbers >= asked  # lists are compared from the left
+
+
+# %% tags=["check"]
+def check_at_least(function):
+    assert "2.9" > "2.21", "the trap"
+    assert function("2.21.0", "2.9") and not function("2.9", "2.21"), "number by number"
+    assert function(".".join(tf.__version__.split(".")[:2]), "2.21"), "what mlkit asks for"
+    return "right"
+
+
+check_at_least(at_least)
 
 # %% [markdown]
 # ## Recap

@@ -11,8 +11,7 @@
 # %% [markdown]
 # # 01 Tensors
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/)
-# On Colab choose *Upload* in the first dialog and give it this file.
+# {colab}
 #
 # > * **You will** take pictures apart as arrays of numbers, compute with whole arrays at once,
 # >   and recognise digits with nothing but distances.

@@ -11,8 +11,7 @@
 # %% [markdown]
 # # 02 Model
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/)
-# On Colab choose *Upload* in the first dialog and give it this file.
+# {colab}
 #
 # > * **You will** write a small network with nothing but tensors, write it again in Keras, prove
 # >   that both are the same, and then train it properly and look at its mistakes.

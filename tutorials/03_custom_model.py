@@ -11,8 +11,7 @@
 # %% [markdown]
 # # 03 Custom model
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/)
-# On Colab choose *Upload* in the first dialog and give it this file.
+# {colab}
 #
 # > * **You will** write a model as a class, give it blocks that can be stacked deep and a second
 # >   loss on its inside, and save it so that what you load is what you saved.
@@ -499,4 +498,5 @@ check_without(without)
 #   it.
 # * After saving, compare the predictions **and** the number of weights.
 #
-# **Next:** 04 Custom losses and metrics changes what the model is asked to do well.
+# **Next:** [04 Custom losses and metrics](04_losses_metrics.ipynb) changes what the model is
+# asked to do well.

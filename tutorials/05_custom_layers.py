@@ -21,8 +21,7 @@
 # %% [markdown]
 # # 05 Custom layers
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/)
-# On Colab choose *Upload* in the first dialog and give it this file.
+# {colab}
 #
 # > * **You will** write layers with weights, with a state and with a switch between training and
 # >   use, and learn to tell a layer that learns from one that only looks as if it did.
@@ -491,4 +490,4 @@ check_shares(Shares)
 # * State is a weight with `trainable=False`; the argument `training` says when it may change.
 # * Initializer, regularizer, constraint and activation are small parts that you can write.
 #
-# **Next:** 06 Callbacks looks into a training run while it goes on.
+# **Next:** [06 Callbacks](06_callbacks.ipynb) looks into a training run while it goes on.

@@ -19,8 +19,7 @@
 # %% [markdown]
 # # 07 Classification
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/)
-# On Colab choose *Upload* in the first dialog and give it this file.
+# {colab}
 #
 # > * **You will** turn the numbers that a network gives into decisions: choose a threshold, deal
 # >   with a rare class, find out whether a probability of 0.9 means nine times out of ten, and

@@ -18,8 +18,7 @@
 # %% [markdown]
 # # 08 Functional API
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/)
-# On Colab choose *Upload* in the first dialog and give it this file.
+# {colab}
 #
 # > * **You will** build networks that branch and join: one that compares two pictures, one that
 # >   answers two questions, and one that is wide and deep at once.
@@ -434,4 +433,5 @@ check_two_tower(two_tower)
 # * Several outputs get names: in the model, in the losses, in the targets.
 # * Branch and join as you like: wide and deep, two towers, one trunk with two heads.
 #
-# **Next:** 09 Data API brings data to such networks, from files and without a leak.
+# **Next:** [09 Data API](09_data.ipynb) brings data to such networks, from files and without a
+# leak.

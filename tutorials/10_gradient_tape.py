@@ -22,8 +22,7 @@
 # %% [markdown]
 # # 10 GradientTape
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/)
-# On Colab choose *Upload* in the first dialog and give it this file.
+# {colab}
 #
 # > * **You will** take derivatives of whatever you can compute, measure a pendulum by
 # >   differentiating through two hundred steps of its motion, and deceive a network with pictures

@@ -22,8 +22,7 @@
 # %% [markdown]
 # # 11 tf.function, AutoGraph and XLA
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/)
-# On Colab choose *Upload* in the first dialog and give it this file.
+# {colab}
 #
 # > * **You will** turn Python functions into graphs, count how often that happens, and see four
 # >   ways in which a graph differs from the program that you wrote without telling you.

@@ -21,8 +21,7 @@
 # %% [markdown]
 # # 12 Custom training loops
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/)
-# On Colab choose *Upload* in the first dialog and give it this file.
+# {colab}
 #
 # > * **You will** write the loop of training from scratch, put the same step into Keras and into
 # >   mlkit, and prove that all three learn the same; then clip, accumulate, use two optimizers,

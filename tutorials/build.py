@@ -38,27 +38,29 @@ def built(source: Path) -> Path:
     return ROOT / "notebooks" / f"{source.stem}.ipynb"
 
 
-def colab(source: Path) -> str:
-    """The link to Colab: to the notebook if the project names a repository, else to the front door.
+COLAB, BADGE = "https://colab.research.google.com/", "assets/colab-badge.svg"
 
-    Without a public repository there is no address under which Colab could fetch the file; its
-    first dialog takes an upload.
+
+def colab(source: Path) -> str:
+    """What stands in the place of `{colab}`: the badge, and where it leads.
+
+    To the notebook itself once `[project.urls] Repository` in pyproject.toml names a repository on
+    GitHub: set it there and run `python tutorials/build.py --text`. Until then there is no address
+    from which Colab could fetch the file, and its first dialog takes an upload.
     """
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     repository = project.get("urls", {}).get("Repository", "")
-    place = "https://colab.research.google.com/"
+    badge = f"[![Open in Colab]({COLAB}{BADGE})]"
     if repository.startswith("https://github.com/"):
-        owner_and_name = repository.removeprefix("https://github.com/").strip("/")
-        place += f"github/{owner_and_name}/blob/main/notebooks/{source.stem}.ipynb"
-    return f"[![Open in Colab]({COLAB_BADGE})]({place})"
-
-
-COLAB_BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
+        name = repository.removeprefix("https://github.com/").strip("/").removesuffix(".git")
+        return f"{badge}({COLAB}github/{name}/blob/main/notebooks/{source.stem}.ipynb)"
+    return f"{badge}({COLAB})\nOn Colab choose *Upload* in the first dialog and give it this file."
 
 
 def notebook(source: Path) -> Any:
     """The cells of a source as a notebook without outputs; the same text gives the same bytes."""
     made = jupytext.reads(source.read_text(encoding="utf-8"), fmt="py:percent")
+    made.cells[0].source = made.cells[0].source.replace("{colab}", colab(source))
     about = made.metadata["mlkit"]
     made.metadata = nbformat.from_dict(
         {
