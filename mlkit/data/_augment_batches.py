@@ -22,6 +22,9 @@ def augment_batches(
     change it. The batches must be counted on over the epochs: a data set that ends, and is read
     again for each epoch, would give every epoch the same pictures, and is refused.
 
+    Unlike that of a `mk.data.pipeline`, the checkpoint of an iterator holds the batches that wait
+    in the buffers of tf.data: megabytes, where batches are large.
+
     Args:
         dataset: an endless `tf.data.Dataset` of batches: `.repeat()` comes before this.
         augment: function `(batch, key) -> batch`, or a sequence of them, such as those of
