@@ -84,7 +84,8 @@ class ConfusionMatrix(UpdateCallback):
             writer = tf.summary.create_file_writer(str(Path(self.directory)))
             with writer.as_default(step=self.update):
                 tf.summary.image("confusion matrix", matrix_image(self.matrix)[None])
-                tf.summary.text("confusion matrix", matrix_table(self.matrix))
+                # Not the tag of the picture: TensorBoard would show one of the two, or none.
+                tf.summary.text("confusion matrix counts", matrix_table(self.matrix))
             writer.close()
 
     def get_state(self) -> dict[str, Any]:

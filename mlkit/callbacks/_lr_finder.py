@@ -151,7 +151,7 @@ class LRFinder(UpdateCallback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         super().on_train_begin(logs)
-        claim(self, "rate")
+        claim(self)
         model: Any = self.model
         self._points, self.suggestion = [], None
         own = Kept([*model.variables, *metric_variables(model)])

@@ -9,6 +9,7 @@ from keras import ops
 
 from mlkit._core.types import Variable
 from mlkit.callbacks._kept import Kept
+from mlkit.optimizers.schedules import ScaledSchedule
 
 
 def metric_variables(model: keras.Model) -> list[Variable]:
@@ -47,6 +48,62 @@ def rates(model: Any) -> dict[str, float]:
     for name, optimizer in optimizers_of(model.optimizer).items():
         key = f"learning_rate/{name}" if name else "learning_rate"
         found[key] = float(ops.convert_to_numpy(optimizer.learning_rate))
+    return found
+
+
+def scaled_schedules(model: Any) -> list[ScaledSchedule | None]:
+    """Of each optimizer its schedule, put into one whose scale can be set; None for a constant."""
+    found = [_scaled_schedule(optimizer) for optimizer in optimizers_of(model.optimizer).values()]
+    if any(found):
+        # A step that was traced before follows the schedules themselves.
+        model.make_train_function(force=True)
+    return found
+
+
+def _scaled_schedule(optimizer: Any) -> ScaledSchedule | None:
+    inner = optimizer
+    while isinstance(getattr(inner, "optimizer", None), keras.Optimizer):
+        inner = inner.optimizer  # a wrapper has the rate of the one inside it
+    config = inner.get_config()["learning_rate"]
+    if not isinstance(config, dict):
+        return None
+    schedule = keras.saving.deserialize_keras_object(config)
+    scaled = schedule if isinstance(schedule, ScaledSchedule) else ScaledSchedule(schedule)
+    optimizer.learning_rate = scaled
+    return scaled
+
+
+def lower_rates(
+    model: Any, schedules: Sequence[ScaledSchedule | None], factor: float, low: float = 0.0
+) -> list[str]:
+    """Multiply rates, or the scales of schedules, down to `low`; says what those are that fell."""
+    told = []
+    for optimizer, schedule in zip(optimizers_of(model.optimizer).values(), schedules, strict=True):
+        now = float(optimizer.learning_rate) if schedule is None else schedule.scale
+        new = max(now * factor, low)
+        if new >= now:
+            continue
+        if schedule is None:
+            optimizer.learning_rate = new
+        else:
+            schedule.scale = new
+        told.append(f"{new:.3g}" if schedule is None else f"{new:.3g} of the schedule")
+    return told
+
+
+def scales_of(schedules: Sequence[ScaledSchedule | None]) -> list[float | None]:
+    """What `set_scales` puts back."""
+    return [None if schedule is None else schedule.scale for schedule in schedules]
+
+
+def set_scales(
+    schedules: Sequence[ScaledSchedule | None], scales: Sequence[float | None]
+) -> list[ScaledSchedule | None]:
+    """The schedules, or new ones where there are none yet, with these scales."""
+    found = list(schedules) or [None if s is None else ScaledSchedule(1.0) for s in scales]
+    for schedule, scale in zip(found, scales, strict=True):
+        if schedule is not None and scale is not None:
+            schedule.scale = scale
     return found
 
 

@@ -16,6 +16,7 @@ from mlkit._core.checks import check_integer, check_number
 from mlkit._state.arrays import snapshot
 from mlkit._state.replicas import copies
 from mlkit._state.variables import variables_of
+from mlkit.callbacks._model_state import lower_rates, scaled_schedules, scales_of, set_scales
 from mlkit.gradients._slices import all_finite
 
 # Updates before a loss can be a spike: the mean of the first ones says little.
@@ -38,7 +39,8 @@ class NaNRecovery(keras.callbacks.Callback):
         every: updates between two looks, ≥ 1. Default 100.
         spike: a loss above this many times its running mean (over about 100 updates, after the
             first 20) is as bad as NaN, > 1. Default None: never.
-        factor: multiplies the learning rate at each rollback, in (0, 1]. Default 1.0.
+        factor: multiplies the learning rate at each rollback, in (0, 1]; that of a schedule by a
+            `mk.optimizers.schedules.ScaledSchedule`, into which it is put. Default 1.0.
         tries: rollbacks before it gives up, ≥ 0. Default 3.
         path: file to which the first bad batch of the last window is written, `.npz`, with arrays
             `x0`, `x1`, … and `y0`, …. Default None: none is kept.
@@ -80,6 +82,7 @@ class NaNRecovery(keras.callbacks.Callback):
         self.every, self.spike, self.factor, self.tries = every, spike, factor, tries
         self.path = path
         self.rollbacks = 0
+        self._schedules: list[Any] = []
         self._batch: list[Any] = []
         self._names: list[str] = []
         self._good: dict[str, Any] = {}
@@ -166,6 +169,7 @@ class NaNRecovery(keras.callbacks.Callback):
         for variable in (self._bad, self._mean, self._seen):
             variable.assign(tf.zeros_like(variable))
         self._good = {}
+        self._schedules = scaled_schedules(self.model) if self.factor < 1 else []
 
     def next_update(self, update: int) -> int:
         """The next update to look at."""
@@ -198,7 +202,8 @@ class NaNRecovery(keras.callbacks.Callback):
         if self._good:
             self._look()
         known = {"mean": self._mean, "seen": self._seen}
-        flags = {name: [float(c) for c in copies(v)] for name, v in known.items()}
+        flags: dict[str, Any] = {n: [float(c) for c in copies(v)] for n, v in known.items()}
+        flags["scales"] = scales_of(self._schedules)
         counters = {"rollbacks": self.rollbacks, "update": self._update}
         return {**counters, "epoch": self._epoch, "start": self._start, **flags}
 
@@ -206,6 +211,7 @@ class NaNRecovery(keras.callbacks.Callback):
         """Go on from what `get_state` gave."""
         self.rollbacks, self._update = state["rollbacks"], state["update"]
         self._epoch, self._start = state["epoch"], state["start"]
+        self._schedules = set_scales(self._schedules, state["scales"])
         for variable, values in ((self._mean, state["mean"]), (self._seen, state["seen"])):
             there = copies(variable)
             # Replicas see their own parts; another number of them begins with the mean of all.
@@ -247,8 +253,7 @@ class NaNRecovery(keras.callbacks.Callback):
             f"last look ({self.rollbacks} of {self.tries} rollbacks).\n"
         )
         if self.factor < 1:
-            rate = self.model.optimizer.learning_rate
-            rate.assign(rate * self.factor)
+            lower_rates(self.model, self._schedules, self.factor)
             self._good = snapshot(self._variables())
 
     def _write(self) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from mlkit.callbacks._model_state import undisturbed
+from mlkit.callbacks._pictures import table
 
 
 def gradients_of(model: Any, x: Any, y: Any, sample_weight: Any = None) -> list[tuple[Any, Any]]:
@@ -56,10 +57,6 @@ def matrix_image(counts: np.ndarray, cell: int = 24) -> np.ndarray:
 
 def matrix_table(counts: np.ndarray) -> str:
     """A confusion matrix as a table in Markdown."""
-    size = len(counts)
-    head = ["| label \\ prediction | " + " | ".join(map(str, range(size))) + " |"]
-    rule = ["|---" * (size + 1) + "|"]
-    rows = [
-        f"| {i} | " + " | ".join(str(int(n)) for n in row) + " |" for i, row in enumerate(counts)
-    ]
-    return "\n".join([*head, *rule, *rows])
+    numbers = range(len(counts))
+    rows = [[i, *(int(n) for n in row)] for i, row in zip(numbers, counts, strict=True)]
+    return table(["label \\ prediction", *map(str, numbers)], rows)

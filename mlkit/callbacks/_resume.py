@@ -1,6 +1,5 @@
 """Exact resume inside plain `model.fit`."""
 
-import gc
 import os
 import sys
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from mlkit._state.replicas import put_back
 from mlkit._state.signals import Signals
 from mlkit._state.store import Store, check_same
 from mlkit._state.variables import collect
+from mlkit.callbacks._claims import all_of
 from mlkit.data import check_resumable
 from mlkit.data._resumable import _graph
 
@@ -100,7 +100,7 @@ class Resume(keras.callbacks.Callback):
         self._store = Store(path / "checkpoints", keep=self.keep, background=True)
         self._signals = Signals(still=self._fit_is_running())
         self._stack.enter_context(self._signals.listening())
-        self._others = self._siblings()
+        self._others = [c for c in all_of(self) if c is not self]
         self._skip = self._first = self._done = 0
         self._build()
         endless = int(self.data.cardinality()) == tf.data.INFINITE_CARDINALITY
@@ -169,12 +169,6 @@ class Resume(keras.callbacks.Callback):
             return False
 
         return still
-
-    def _siblings(self) -> list[Any]:
-        """The callbacks of this fit but this one. A callback is not told of them; Python knows."""
-        lists = [o for o in gc.get_objects() if type(o) is keras.callbacks.CallbackList]
-        mine = [o.callbacks for o in lists if any(c is self for c in o.callbacks)]
-        return [c for c in mine[-1] if c is not self] if mine else []
 
     def _take_over(self) -> None:
         """Have the training function read our iterator, and do nothing in steps that are done."""

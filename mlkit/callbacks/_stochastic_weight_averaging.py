@@ -93,7 +93,7 @@ class StochasticWeightAveraging(UpdateCallback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         super().on_train_begin(logs)
-        claim(self, "weights")
+        claim(self)
         self.count, self._means = 0, []
         if self.recalibrate and self.data is None and _batch_norms(self.model):
             raise ValueError(

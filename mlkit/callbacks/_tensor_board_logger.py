@@ -15,6 +15,7 @@ from keras import ops
 from mlkit._core.checks import check_bool, check_integer
 from mlkit._core.types import Logs
 from mlkit.callbacks._model_state import rates
+from mlkit.callbacks._pictures import write_examples
 from mlkit.callbacks._probe import (
     classes_of,
     confusion,
@@ -45,8 +46,8 @@ class TensorBoardLogger(UpdateCallback):
         graph: whether to write the graph of the model's forward pass. Default True.
         embeddings: names of embedding layers (or layers whose `embeddings` is a matrix) for the
             projector, to a list of a label a row, or None. Default None.
-        images: number of examples of `data` to show with their predictions, if they are images.
-            Default 0.
+        images: number of examples of `data` to show with their predictions; images in a frame,
+            green where the prediction is right and red where it is not. Default 0.
         profile: `(first, last)` update of a profile (the tab needs the package
             `tensorboard-plugin-profile` or `xprof`). Default None.
 
@@ -100,16 +101,18 @@ class TensorBoardLogger(UpdateCallback):
         self.embeddings, self.images, self.profile = embeddings, images, profile
         self._writers: dict[str, Any] = {}
         self._profiling = False
+        self._mark: Any = None
 
     def next_update(self, update: int) -> int | None:
         due = [multiple_after(self.every, update)]
-        if self.profile is not None:
-            due += [u for u in (self.profile[0] - 1, self.profile[1]) if u > update]
+        if self.profile is not None and update < self.profile[1]:
+            # Each update of the profile is a block of its own, or steps could not be told apart.
+            due.append(max(update + 1, self.profile[0] - 1))
         return min(due)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         super().on_train_begin(logs)
-        self._writers, self._profiling = {}, False
+        self._writers, self._profiling, self._looked = {}, False, 0
         self._check_embeddings()
         if self.hparams:
             self._write_hparams()
@@ -118,8 +121,25 @@ class TensorBoardLogger(UpdateCallback):
         if self.profile is not None and self.profile[0] == 1:
             self._start_profile()
 
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        if self._profiling:
+            # What the profile's tab knows a step by, and its time.
+            self._mark = tf.profiler.experimental.Trace("train", step_num=self.update, _r=1)
+            self._mark.__enter__()
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        self._end_mark()
+        super().on_train_batch_end(batch, logs)
+
+    def _end_mark(self) -> None:
+        if self._mark is not None:
+            self._mark.__exit__(None, None, None)
+        self._mark = None
+
     def on_update(self, update: int, logs: Logs) -> None:
-        if update % self.every == 0 or self.every == 1:
+        before, self._looked = self._looked, update
+        # Not `update % every == 0`: a call may cover several updates.
+        if update // self.every > before // self.every:
             with self._writer("train").as_default(step=update):
                 _scalars({**logs, **rates(self.model)}, "")
         if self.profile is not None:
@@ -150,6 +170,10 @@ class TensorBoardLogger(UpdateCallback):
         for writer in self._writers.values():
             writer.close()
         self._writers = {}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        super().set_state(state)
+        self._looked = self.update
 
     def _writer(self, name: str) -> Any:
         if name not in self._writers:
@@ -191,16 +215,14 @@ class TensorBoardLogger(UpdateCallback):
         labels, found = classes_of(y), scores.argmax(-1)
         matrix = confusion(labels, found, scores.shape[-1])
         tf.summary.image("confusion matrix", matrix_image(matrix)[None])
-        tf.summary.text("confusion matrix", matrix_table(matrix))
-        count = min(self.images, len(labels))
-        pixels = np.asarray(x)
-        if count and pixels.ndim == 4:
-            low, high = pixels.min(), pixels.max()
-            shown = (pixels[:count] - low) / max(high - low, 1e-12)
-            tf.summary.image("examples", shown.astype("float32"), max_outputs=count)
-            rows = [f"| {i} | {labels[i]} | {found[i]} |" for i in range(count)]
-            table = "\n".join(["| example | label | prediction |", "|---|---|---|", *rows])
-            tf.summary.text("predictions", table)
+        # Not the tag of the picture: TensorBoard would show one of the two, or none.
+        tf.summary.text("confusion matrix counts", matrix_table(matrix))
+        if count := min(self.images, len(labels)):
+            rows = [[i, labels[i], found[i]] for i in range(count)]
+            write_examples(
+                np.asarray(x)[:count], labels[:count], found[:count], rows,
+                ["example", "label", "found"],
+            )  # fmt: skip
 
     def _check_embeddings(self) -> None:
         names = {layer.name for layer in self.model.layers}
@@ -231,6 +253,7 @@ class TensorBoardLogger(UpdateCallback):
         self._profiling = True
 
     def _stop_profile(self) -> None:
+        self._end_mark()
         if self._profiling:
             tf.profiler.experimental.stop()
         self._profiling = False

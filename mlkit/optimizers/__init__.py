@@ -18,6 +18,8 @@ from mlkit.optimizers._moving_average import MovingAverage as MovingAverage
 from mlkit.optimizers._novo_grad import NovoGrad as NovoGrad
 from mlkit.optimizers._proximal_adagrad import ProximalAdagrad as ProximalAdagrad
 from mlkit.optimizers._rectified_adam import RectifiedAdam as RectifiedAdam
+from mlkit.optimizers._schedule_free import ScheduleFree as ScheduleFree
 from mlkit.optimizers._sgdw import SGDW as SGDW
+from mlkit.optimizers._soap import SOAP as SOAP
 from mlkit.optimizers._swa import SWA as SWA
 from mlkit.optimizers._yogi import Yogi as Yogi

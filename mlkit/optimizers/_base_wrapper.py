@@ -38,7 +38,7 @@ class BaseWrapper(keras.Optimizer):
         super().__init__(learning_rate=0.0, **kwargs)
         self.optimizer = optimizer
         self._own: list[Variable] = []
-        self._copies: list[Variable] = []
+        self._copies: list[list[Variable]] = []
 
     @property
     def variables(self) -> list[Variable]:
@@ -87,14 +87,15 @@ class BaseWrapper(keras.Optimizer):
         Weights that are loaded into a model after its optimizer was built are then those meant.
         """
         made: Any = self.add_optimizer_variables(variables, name)
-        self._own, self._copies = [*self._own, *made], made
+        self._own, self._copies = [*self._own, *made], [*self._copies, made]
         return made
 
     def _copy(self, variables: Sequence[Variable]) -> None:
-        def copy(variable: Any, own: Any) -> None:
-            own.assign(variable)
+        def copy(variable: Any, *own: Any) -> None:
+            for one in own:
+                one.assign(variable)
 
-        own = [(self._copies[self.place(v)],) for v in variables]
+        own = [tuple(made[self.place(v)] for made in self._copies) for v in variables]
         self.change(variables, own, copy, lambda: ops.equal(self.iterations, 0))
 
     def apply(

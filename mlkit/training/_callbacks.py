@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from mlkit.training._at_updates import AtUpdates
+from mlkit.training._callback_list import name_in
 
 Callback = keras.callbacks.Callback
 _BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
@@ -77,8 +78,16 @@ class Watchers:
 
     def batch_begin(self, step: int) -> None:
         for callback in self.all:
-            callback.on_train_batch_begin(step, {})
+            try:
+                callback.on_train_batch_begin(step, {})
+            except Exception as error:
+                name_in(error, callback, "on_train_batch_begin")
+                raise
 
     def batch_end(self, step: int, logs: dict[str, Any]) -> None:
         for callback in self.all:
-            callback.on_train_batch_end(step, dict(logs))
+            try:
+                callback.on_train_batch_end(step, dict(logs))
+            except Exception as error:
+                name_in(error, callback, "on_train_batch_end")
+                raise

@@ -64,6 +64,7 @@ class Keeper:
         validation: dict[str, Any],
         *,
         stopped: bool = False,
+        end: dict[str, Any] | None = None,
     ) -> None:
         """Save everything, for the position `{"epoch", "step", "update"}` to be gone on from.
 
@@ -72,6 +73,7 @@ class Keeper:
             logs: by which the best checkpoint is found.
             validation: the logs of the last validation within an epoch.
             stopped: whether a callback has ended the run.
+            end: how far the end of an epoch has come, if it broke off there.
         """
         if not self.writes:
             # The chief reads what all replicas hold together: all must read it.
@@ -89,6 +91,7 @@ class Keeper:
             "choice": None if self.choice is None else asdict(self.choice),
             "validation": {k: v for k, v in validation.items() if isinstance(v, float)},
             "stopped": stopped,
+            "end": end,
         }
         numbers = {k: v for k, v in logs.items() if isinstance(v, float)}
         stream = not isinstance(self.data, Arrays)

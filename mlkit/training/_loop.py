@@ -9,6 +9,7 @@ import numpy as np
 
 from mlkit._state.variables import Snapshot
 from mlkit.training._callbacks import Watchers
+from mlkit.training._epoch_end import EpochEnd
 from mlkit.training._plan import Plan
 from mlkit.training._private import resumed_epoch
 
@@ -54,7 +55,9 @@ class Loop:
         self._traced_for = model.train_function
         self.workers: Any = None
         self.epoch, self.step, self.update = 0, 0, 0
-        self.in_block = False
+        self.in_block = self.ending = False
+        # Of the epoch whose steps are done: its logs, and how far its end has come.
+        self.end = EpochEnd()
         # Whether training ends only for now, and the update of the last save within an epoch.
         self.paused, self.saved_at = False, -1
         self.seconds_a_step: float | None = None
@@ -68,11 +71,16 @@ class Loop:
         if facts is not None:
             first, self.step, self.update = (facts["position"][k] for k in _POSITION)
             self.model.stop_training, self.val_logs = facts["stopped"], facts["validation"]
+            self.end = EpochEnd.restored(facts.get("end"))
         for epoch in range(first, self.plan.epochs):
-            if self.model.stop_training:
+            if self.model.stop_training and self.end.logs is None:
                 break
             self.epoch = epoch
-            logs = self._run_epoch(epoch)
+            try:
+                logs = self._run_epoch(epoch)
+            except Exception as error:
+                self._save_after(error)
+                raise
             self._agree()
             if self.workers is not None:
                 self.workers.check_after_callbacks(self.model)
@@ -111,28 +119,45 @@ class Loop:
         if signals is not None and number:
             signals.number = number
 
-    def save_here(self) -> None:
-        """Save between two blocks of an epoch."""
+    def save_here(self, stopped: bool = False) -> None:
+        """Save between two blocks of an epoch, or while it ends."""
         self.saved_at = self.update
         position = {"epoch": self.epoch, "step": self.step, "update": self.update}
-        self.keeper.save(position, {}, self.val_logs)
+        self.keeper.save(position, {}, self.val_logs, stopped=stopped, end=self.end.kept())
+
+    def _save_after(self, error: Exception) -> None:
+        """Save what was learned before a callback failed, or the validation."""
+        # Several workers save together, and only this one knows; in a block the state is no step's.
+        if self.keeper is None or self.workers is not None or self.in_block or self.update == 0:
+            return
+        try:
+            self.end.told = self.callbacks.place if self.ending else 0
+            self.save_here(self.model.stop_training)
+            error.add_note(f"The run was saved at update {self.update}.")
+        except Exception as second:
+            error.add_note(f"The run could not be saved: {type(second).__name__}: {second}")
 
     def _run_epoch(self, epoch: int) -> dict[str, Any]:
         if self.step == 0:
             self.engine.reset_metrics()
         self.callbacks.on_epoch_begin(epoch)
-        raw = self._run_steps(epoch) or self.model.get_metrics_result()
-        logs = self.engine.to_logs(raw)
-        if self.plan.validate is not None:
+        if self.end.logs is None:
+            raw = self._run_steps(epoch) or self.model.get_metrics_result()
+            self.end.logs = self.engine.to_logs(raw)
+        logs = self.end.logs
+        if self.plan.validate is not None and not self.end.validated:
             if self.plan.validate_every is None and self.plan.validate_epochs(epoch + 1):
                 logs.update(self._validation())
             elif self.plan.validate_every is not None:
                 logs.update(self.val_logs)
+        self.end.validated = True
         if self.progress is not None:
             self.progress.finish_epoch(epoch, self.step, logs)
         # What callbacks save at the end of an epoch is what was validated.
         with self.engine.averaged():
-            self.callbacks.on_epoch_end(epoch, logs)
+            self.ending = True
+            self.callbacks.on_epoch_end(epoch, logs, self.end.told)
+            self.ending, self.end = False, EpochEnd()
         return logs
 
     def _validation(self) -> dict[str, Any]:
@@ -181,8 +206,10 @@ class Loop:
         if every is not None and self.plan.validate is not None and self.update % every == 0:
             # Evaluation uses the metrics of the running epoch: they are put back.
             metrics = Snapshot(v for m in self.model.metrics for v in m.variables)
-            self.val_logs = self._validation()
-            metrics.restore()
+            try:
+                self.val_logs = self._validation()
+            finally:
+                metrics.restore()
         if self.keeper is not None and self.step != self.plan.steps:
             asked = self.keeper.signals.number is not None or self.paused
             if asked or self.keeper.due(self.update):

@@ -20,13 +20,16 @@ from mlkit.training._update import Gradients, value_and_grad
 
 
 class SAM(Trainer):
-    """Trains for flat minima: SAM, or ASAM with `adaptive=True`.
+    """Trains for flat minima: SAM, ASAM with `adaptive=True`, GSAM with `alpha`.
 
     Each update takes two passes over the batch. The first gives the gradient g at the weights w,
     the second the gradient at `w + e`, which is applied to w:
 
     - SAM: `e = rho g / ‖g‖`, the norm over all weights;
-    - ASAM: `e = rho w² g / ‖|w| g‖`, which does not depend on the scale of the layers.
+    - ASAM: `e = rho w² g / ‖|w| g‖`, which does not depend on the scale of the layers;
+    - GSAM: of the second gradient p, `p - alpha (g - (g·p / p·p) p)` is applied: the part of g that
+      is at right angles to p is taken away, so that the gap between the loss at `w + e` and at w
+      narrows.
 
     The logs, the running statistics of batch normalisation and the seeds are those of the first
     pass; the second sees the same dropout masks. `gradients=` transforms the gradients of the
@@ -36,10 +39,12 @@ class SAM(Trainer):
         model: a Keras model that does not have a `train_step` of its own.
         rho: radius of the neighbourhood, > 0. Default 0.05; for ASAM about ten times as much.
         adaptive: whether the neighbourhood is scaled by the weights (ASAM). Default False.
+        alpha: how much the gap counts (GSAM), ≥ 0. Default 0: not at all.
         **kwargs: as for `mk.Trainer`.
 
     Raises:
-        ValueError: `rho` is not positive; or the model has its own `train_step`.
+        ValueError: `rho` is not positive; `alpha` is negative; or the model has its own
+            `train_step`.
 
     Example:
         >>> import numpy as np
@@ -52,22 +57,29 @@ class SAM(Trainer):
 
     Reference:
         Foret et al., 2021, https://arxiv.org/abs/2010.01412; Kwon et al., 2021,
-        https://arxiv.org/abs/2102.11600. Differs from ASAM's paper in η = 0 (`|w| + η` there), and
+        https://arxiv.org/abs/2102.11600; Zhuang et al., 2022, https://arxiv.org/abs/2203.08065.
+        Differs from ASAM's paper in η = 0 (`|w| + η` there), and
         from the usual implementations in the dropout masks, which they draw anew for the second
         pass: the gradients of the two passes are then those of two different functions.
     """
 
     def __init__(
-        self, model: keras.Model, rho: float = 0.05, adaptive: bool = False, **kwargs: Any
+        self,
+        model: keras.Model,
+        rho: float = 0.05,
+        adaptive: bool = False,
+        alpha: float = 0.0,
+        **kwargs: Any,
     ) -> None:
         check_number("rho", rho, low=0, open_low=True)
         check_bool("adaptive", adaptive)
+        check_number("alpha", alpha, low=0)
         if overrides(model, "train_step"):
             raise ValueError(
                 f"{type(model).__name__} has its own train_step, which SAM would not run. Override "
                 "`Trainer.train_step` in a subclass instead."
             )
-        self.rho, self.adaptive = rho, adaptive
+        self.rho, self.adaptive, self.alpha = rho, adaptive, alpha
         super().__init__(model, **kwargs)
 
     def train_step(self, batch: Any) -> Logs:
@@ -75,16 +87,23 @@ class SAM(Trainer):
         variables = self.model.trainable_variables
         seeds = seed_states(self.model)
         before = [tf.identity(s) for s in seeds]
-        gradients = self._gradients(self._loss, batch)
-        if replica_count() > 1:
-            gradients = summed(gradients)  # one direction for all
-        steps = ascent(gradients, variables, self.rho, self.adaptive)
+        here = self._gradients(self._loss, batch)
+        # One direction for all replicas.
+        steps = ascent(_of_all(here), variables, self.rho, self.adaptive)
         after = [tf.identity(s) for s in seeds]
         for seed, value in zip(seeds, before, strict=True):
             seed.assign(value)
         gradients = self._gradients(self._elsewhere(variables, steps, seeds), batch)
         for seed, value in zip(seeds, after, strict=True):
             seed.assign(value)
+        if self.alpha:
+            share = along(_of_all(here), _of_all(gradients))
+            gradients = [
+                None
+                if g is None or p is None
+                else p - self.alpha * (g - tf.cast(share, p.dtype) * p)
+                for g, p in zip(_dense(here), _dense(gradients), strict=True)
+            ]
         self.apply_gradients(gradients, variables)
         return {}
 
@@ -123,6 +142,26 @@ class SAM(Trainer):
         return loss
 
 
+def _of_all(gradients: Gradients) -> Gradients:
+    """The gradients of all replicas."""
+    return summed(gradients) if replica_count() > 1 else gradients
+
+
+def _dense(gradients: Gradients) -> list[Tensor | None]:
+    return [None if g is None else dense(g) for g in gradients]
+
+
+def along(gradients: Gradients, others: Gradients) -> Tensor:
+    """How many times the others are in the gradients: `g·p / p·p`, over all variables."""
+    pairs = [
+        (wide(g), wide(p))
+        for g, p in zip(_dense(gradients), _dense(others), strict=True)
+        if g is not None and p is not None
+    ]
+    product = tf.add_n([tf.reduce_sum(g * p) for g, p in pairs])
+    return tf.math.divide_no_nan(product, tf.add_n([tf.reduce_sum(p * p) for _, p in pairs]))
+
+
 def ascent(
     gradients: Gradients, variables: list[Any], rho: float, adaptive: bool
 ) -> list[Tensor | None]:
@@ -130,7 +169,7 @@ def ascent(
 
     It does not depend on the scale of the gradients, and so not on that of the loss in float16.
     """
-    directions = [None if g is None else dense(g) for g in gradients]
+    directions = _dense(gradients)
     if adaptive:
         directions = [
             None if g is None else tf.cast(wide(g) * tf.abs(wide(v)), g.dtype)

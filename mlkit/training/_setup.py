@@ -9,6 +9,7 @@ import keras
 from mlkit._core.checks import check_integer
 from mlkit.callbacks import NaNRecovery, Resume
 from mlkit.callbacks._claims import check_list
+from mlkit.training._callback_list import CallbackList
 from mlkit.training._callbacks import Watchers
 from mlkit.training._history import History
 from mlkit.training._keeper import Keeper
@@ -74,8 +75,9 @@ def gather_callbacks(
     if level and not any(isinstance(c, keras.callbacks.ProgbarLogger) for c in given):
         progress = Progress(level, batch_size=getattr(data, "batch_size", None))
     extra = [c for c in (log, history, progress) if c is not None and c not in given]
-    whole = keras.callbacks.CallbackList([*given, *extra])
-    whole.set_params({"verbose": level, "epochs": epochs, "steps": data.steps})
+    whole = CallbackList([*given, *extra])
+    params = {"verbose": level, "epochs": epochs, "steps": data.steps, "conflicts_checked": True}
+    whole.set_params(params)
     whole.set_model(trainer.model)
     trainer.model.history = history
     return Watching(whole, history, progress)

@@ -31,6 +31,7 @@ SPECS = [
         },
         model=averaging,
         stateful=True,
+        observe=lambda callback: float(callback.best),
     )
 ]
 

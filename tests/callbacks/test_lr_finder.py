@@ -162,8 +162,9 @@ def test_two_that_set_the_rate_are_refused():
     with pytest.raises(ValueError, match=r"LRFinder and LRFinder both set the learning rate"):
         train([LRFinder(verbose=0), LRFinder(verbose=0)])
     scheduler = keras.callbacks.LearningRateScheduler(lambda epoch: 0.1)
-    with pytest.raises(ValueError, match="LearningRateScheduler and LRFinder both set"):
-        train([scheduler, LRFinder(verbose=0)], "step")
+    for loop in ("fit", "step"):
+        with pytest.raises(ValueError, match="LearningRateScheduler and LRFinder both set"):
+            train([scheduler, LRFinder(verbose=0)], loop)
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,20 @@ def test_a_nan_is_rolled_back_and_its_window_skipped(loop, capsys):
     assert "the state is that of the last look (1 of 3 rollbacks)" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("loop", [None, "epoch"])
+def test_the_rate_of_a_schedule_is_cut_too(loop):
+    model, schedule = compiled(), mk.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)
+    model.compile(keras.optimizers.SGD(schedule), model.loss)
+    options = {"batch_size": 32, "epochs": 2, "verbose": 0, "shuffle": False}
+    options |= {"callbacks": [NaNRecovery(every=5, factor=0.25)]}
+    job = model if loop is None else mk.Trainer(model, execution=loop, seed=0)
+    job.fit(with_fault(3), Y, **options)
+    updates = int(model.optimizer.iterations)
+    assert updates == 10  # two of four windows of five are put back
+    due = 0.25**2 * 0.1 * 0.5 ** (updates / 10)
+    assert float(model.optimizer.learning_rate) == pytest.approx(due)
+
+
 @pytest.mark.parametrize("loop", [None, "step"])
 def test_a_nan_in_the_first_batch_of_all(loop):
     recovery = NaNRecovery(every=1)

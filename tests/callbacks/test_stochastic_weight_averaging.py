@@ -114,8 +114,9 @@ def test_without_data_batch_normalisation_is_refused():
 
 def test_two_that_put_weights_into_the_model_are_refused():
     early = keras.callbacks.EarlyStopping(restore_best_weights=True)
-    with pytest.raises(ValueError, match="StochasticWeightAveraging and EarlyStopping both put"):
-        train([StochasticWeightAveraging(), early], "step")
+    for loop in ("fit", "step"):
+        with pytest.raises(ValueError, match="WeightAveraging and EarlyStopping both put"):
+            train([StochasticWeightAveraging(), early], loop)
     with pytest.raises(ValueError, match="both put weights into the model when training ends"):
         train([StochasticWeightAveraging(), StochasticWeightAveraging()])
     train([StochasticWeightAveraging(), keras.callbacks.EarlyStopping()], "step")

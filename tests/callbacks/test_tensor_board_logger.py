@@ -63,6 +63,15 @@ def test_curves_are_those_of_the_logs_in_every_loop(loop, tmp_path):
     assert held_out["epoch_accuracy", 15] == pytest.approx(last.logs["val_accuracy"], rel=1e-5)
 
 
+def test_a_call_of_several_updates_writes_at_its_end(tmp_path):
+    made = model()
+    made.steps_per_execution = 3
+    train(TensorBoardLogger(tmp_path, every=4, histograms=0), made=made)
+    scalars, _ = events(tmp_path / "train")
+    # Calls end at 3, 5, 8, 10, 13 and 15.
+    assert sorted(step for tag, step in scalars if tag == "loss") == [5, 8, 13]
+
+
 def test_everything_that_has_a_tab_is_written(tmp_path):
     class Words(keras.layers.Embedding):
         """An embedding of the sign of each input."""

@@ -263,10 +263,12 @@ def test_several_optimizers(two):
     close(both, alone)
 
 
-def test_sharpness_aware_minimization(two):
+@pytest.mark.parametrize("alpha", [0.0, 0.4])
+def test_sharpness_aware_minimization(two, alpha):
     alone, both = compiled(), compiled()
-    mk.training.SAM(alone, seed=5).fit(X, Y, batch_size=32, verbose=0)
-    mk.training.SAM(both, seed=5, strategy=two).fit(X, Y, batch_size=32, verbose=0)
+    options = {"seed": 5, "alpha": alpha}
+    mk.training.SAM(alone, **options).fit(X, Y, batch_size=32, verbose=0)
+    mk.training.SAM(both, strategy=two, **options).fit(X, Y, batch_size=32, verbose=0)
     close(both, alone)
 
 

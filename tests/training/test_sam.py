@@ -17,9 +17,9 @@ def linear(seed=0, **kwargs):
     return model
 
 
-@pytest.mark.parametrize("adaptive", [False, True])
+@pytest.mark.parametrize(("adaptive", "alpha"), [(False, 0.0), (True, 0.0), (False, 0.4)])
 @pytest.mark.parametrize("execution", ["eager", "step", "epoch", "epoch+xla"])
-def test_the_updates_are_those_of_the_formula(adaptive, execution):
+def test_the_updates_are_those_of_the_formula(adaptive, alpha, execution):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(12, 3)), rng.normal(size=(12, 1))
     model = linear()
@@ -37,9 +37,13 @@ def test_the_updates_are_those_of_the_formula(adaptive, execution):
             t = (np.abs(w), np.abs(b)) if adaptive else (1.0, 1.0)
             norm = np.sqrt(sum(np.sum((a * s) ** 2) for a, s in zip(g, t, strict=True)))
             e = [0.2 * a * s**2 / norm for a, s in zip(g, t, strict=True)]
-            g = gradient(w + e[0], b + e[1], rows)
-            w, b = w - 0.1 * g[0], b - 0.1 * g[1]
-    trainer = mk.training.SAM(model, rho=0.2, adaptive=adaptive, execution=execution)
+            p = gradient(w + e[0], b + e[1], rows)
+            flat_g, flat_p = (np.concatenate([a.ravel() for a in part]) for part in (g, p))
+            upright = flat_g - flat_p * (flat_g @ flat_p) / (flat_p @ flat_p)
+            step = flat_p - alpha * upright
+            w, b = w - 0.1 * step[:3, None], b - 0.1 * step[3:]
+    options = {"rho": 0.2, "adaptive": adaptive, "alpha": alpha, "execution": execution}
+    trainer = mk.training.SAM(model, **options)
     trainer.fit(x, y, batch_size=6, epochs=3, shuffle=False, verbose=0)
     for found, expected in zip(model.trainable_variables, (w, b), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
@@ -119,5 +123,7 @@ def test_a_model_with_its_own_step_and_bad_settings_are_refused():
         mk.training.SAM(Own())
     with pytest.raises(ValueError, match="`rho`"):
         mk.training.SAM(linear(), rho=0)
+    with pytest.raises(ValueError, match="`alpha`"):
+        mk.training.SAM(linear(), alpha=-1)
     with pytest.raises(TypeError, match="`adaptive`"):
         mk.training.SAM(linear(), adaptive=1)

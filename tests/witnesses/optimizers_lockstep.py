@@ -3,7 +3,9 @@
 All draw their hyper-parameters; the gradients change in size from update to update.
 """
 
+import sys
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 
@@ -50,9 +52,6 @@ def paper(part, file, options, name=None):
     """A case beside the float64 formula of a test file."""
 
     def draw(rng):
-        import sys
-        from pathlib import Path
-
         from optimizer_lockstep import gradients, theirs
         from optimizer_lockstep import ours as path
 
@@ -248,6 +247,82 @@ def proximal_options(rng):
     }
 
 
+def soap_options(rng):
+    return {
+        **decayed(rng),
+        "shampoo_beta": float(rng.choice([0.8, 0.9, 0.95])),
+        "precondition_frequency": int(rng.integers(1, 12)),
+        "max_size": int(rng.choice([3, 4])),
+    }
+
+
+def schedule_free(rng):
+    """ScheduleFree and the paper's three points, which a test file has."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "optimizers"))
+    import test_schedule_free
+    from optimizer_lockstep import gradients, ours, theirs
+
+    import mlkit as mk
+
+    given, rate = gradients(STEPS, int(rng.integers(1 << 30))), float(rng.uniform(0.001, 0.1))
+    chosen = {
+        "momentum": float(rng.uniform(0.1, 0.98)),
+        "step_power": float(rng.choice([0.0, 1.0])),
+        "rate_power": float(rng.choice([0.0, 2.0])),
+    }
+    key, optimizer = "every update of 200", mk.optimizers.ScheduleFree
+    return (
+        {key: ours(optimizer(mk.optimizers.SGD(rate), **chosen), given)},
+        {key: theirs(test_schedule_free.Three(rate, **chosen), given)},
+    )
+
+
+def averaged(make, theirs):
+    """The averages that a wrapper keeps, after 200 updates, beside a formula in float64."""
+
+    def draw(rng):
+        import keras
+        import tensorflow as tf
+        from optimizer_lockstep import gradients, start
+
+        import mlkit as mk
+
+        given, rate = gradients(STEPS, int(rng.integers(1 << 30))), float(rng.uniform(0.001, 0.1))
+        chosen = {"n": int(rng.integers(1, 9)), "first": int(rng.integers(0, 50))}
+        chosen["decay"] = float(rng.uniform(0.5, 0.999))
+        optimizer = make(mk.optimizers, mk.optimizers.SGD(rate), **chosen)
+        weights = [keras.Variable(w, name=f"weight_{i}") for i, w in enumerate(start())]
+        optimizer.build(weights)
+        update = tf.function(lambda *gs: optimizer.apply(list(gs), weights))
+        for step in range(STEPS):
+            update(*(tf.constant(g[step]) for g in given))
+        optimizer.assign_average_vars(weights)
+        path = [
+            w - rate * np.cumsum(np.concatenate([np.zeros((1, *w.shape)), g]), 0, "f8")
+            for w, g in zip(start(), given, strict=True)
+        ]
+        key = "average after 200"
+        return (
+            {key: np.concatenate([np.ravel(w) for w in weights])},
+            {key: np.concatenate([np.ravel(theirs(p, **chosen)) for p in path])},
+        )
+
+    return draw
+
+
+def mean_of_some(path, n, first, decay):
+    return path[first + 1 :: n].mean(0)
+
+
+def moving(path, n, first, decay):
+    average = path[0]
+    for t, weight in enumerate(path[1:]):
+        # Up to `first` the average is the weights themselves.
+        d = decay if t >= first else 0.0
+        average = d * average + (1 - d) * weight
+    return average
+
+
 CASES = [
     beside("RectifiedAdam", "torch.optim.RAdam", decayed,
            lambda o, **k: o.RectifiedAdam(**k), radam),
@@ -267,6 +342,13 @@ CASES = [
     paper("Yogi", "test_yogi", yogi_options),
     paper("ProximalAdagrad", "test_proximal_adagrad", proximal_options),
     paper("COCOB", "test_cocob", lambda rng: {"alpha": float(rng.choice([1, 10, 100, 500]))}),
+    paper("SOAP", "test_soap", soap_options),
+    Case("ScheduleFree(SGD)", "the paper's formula in float64", schedule_free),
+    Case("SWA(SGD)", "the mean in float64",
+         averaged(lambda o, sgd, n, first, decay: o.SWA(sgd, first, n), mean_of_some)),
+    Case("MovingAverage(SGD)", "the recursion in float64",
+         averaged(lambda o, sgd, n, first, decay: o.MovingAverage(sgd, decay, start_step=first),
+                  moving)),
     beside("Lookahead(SGD)", "timm Lookahead(torch SGD)",
            lambda rng: {"rate": 0.01, "k": int(rng.integers(1, 9)), "alpha": float(rng.uniform())},
            lookahead_ours, lookahead_theirs),

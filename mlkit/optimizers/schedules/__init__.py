@@ -16,6 +16,7 @@ from mlkit.optimizers.schedules._noam import Noam as Noam
 from mlkit.optimizers.schedules._one_cycle import OneCycle as OneCycle
 from mlkit.optimizers.schedules._one_cycle_momentum import OneCycleMomentum as OneCycleMomentum
 from mlkit.optimizers.schedules._piecewise_linear import PiecewiseLinear as PiecewiseLinear
+from mlkit.optimizers.schedules._scaled_schedule import ScaledSchedule as ScaledSchedule
 from mlkit.optimizers.schedules._sequential_schedule import SequentialSchedule as SequentialSchedule
 from mlkit.optimizers.schedules._triangular2_cyclical_learning_rate import (
     Triangular2CyclicalLearningRate as Triangular2CyclicalLearningRate,

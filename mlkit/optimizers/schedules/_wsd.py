@@ -86,7 +86,9 @@ class WSD(BaseSchedule):
         begin = self.warmup_steps + self.stable_steps
         left = ops.clip((begin + self.decay_steps - step) / self.decay_steps, 0.0, 1.0)
         if self.decay == "sqrt":
-            left = 1.0 - ops.sqrt(1.0 - left)
+            # Not 1 - left: the root makes much of what a division leaves of 0.
+            gone = ops.clip((step - begin) / self.decay_steps, 0.0, 1.0)
+            left = 1.0 - ops.sqrt(gone)
         elif self.decay == "cosine":
             left = ops.square(ops.sin(0.5 * math.pi * left))
         final = self.final_learning_rate
