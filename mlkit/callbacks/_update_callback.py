@@ -41,7 +41,9 @@ class UpdateCallback(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         due = self.next_update(self.update)
-        self.update = self._epoch_start + batch + 1
+        # Keras counts the last call of an epoch whole, of however few steps it is.
+        steps = (self.params or {}).get("steps") or batch + 1
+        self.update = self._epoch_start + min(batch + 1, steps)
         if due is not None and self.update >= due:
             self.on_update(self.update, logs or {})
 
