@@ -61,7 +61,7 @@ ROWS = [
     *rows(lambda: opt.Yogi(), SAME),
     *rows(lambda: opt.Lookahead(opt.Adam(1e-3)), SAME, "Lookahead(Adam)"),
     *rows(lambda: opt.SWA(opt.Adam(1e-3)), SAME, "SWA(Adam)"),
-    *rows(lambda: opt.ScheduleFree(opt.SGD(1e-3)), SAME, "ScheduleFree(SGD)"),
+    *rows(lambda: opt.ScheduleFree(opt.SGD(1e-3)), ANY, "ScheduleFree(SGD)"),
     *rows(lambda: opt.SOAP(1e-3), SAME, "SOAP, vectors"),
     *rows(lambda: opt.SGDW(1e-4, 1e-3, 0.9), ANY, "SGDW, momentum"),
     *rows(lambda: opt.MovingAverage(opt.Adam(1e-3)), ANY, "MovingAverage(Adam)"),
