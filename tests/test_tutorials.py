@@ -37,7 +37,7 @@ SECONDS = 90
 TOPICS = {
     "00": "devices|keras and tf.keras|tf.config|reading paths|where to ask|ecosystem|dir(tf)",
     "01": "tf.math|tf.linalg|tf.random|tf.nn|tf.Variable|NumPy bridge|images as tensors",
-    "02": "Sequential|Functional|subclassing|fit|evaluate|predict|class weights",
+    "02": "Sequential|Functional|subclassing|fit|evaluate|predict|class weights|PyDataset",
     "03": "subclassing|get_config|add_loss|saving|residual blocks|MC dropout",
     "04": "tf.losses|tf.metrics|custom losses|custom metrics|saving",
     "05": "build|add_weight|regularizers|constraints|initializers|activations|training flag|saving",
@@ -45,7 +45,8 @@ TOPICS = {
     "07": "class weights|ROC|calibration|multi-label|confusion matrix",
     "08": "shared layers|multiple outputs|Siamese|Wide & Deep|two-tower",
     "09": "tf.data|tf.io|TFRecord|preprocessing layers|image_dataset_from_directory",
-    "10": "tf.GradientTape|jacobian|hessian|custom_gradient|stop_gradient|tf.nn|tf.Module",
+    "10": "tf.GradientTape|jacobian|hessian|custom_gradient|stop_gradient|tf.nn|tf.Module"
+    "|batch_jacobian|reset|stop_recording|watched_variables",
     "11": "tf.function|tf.autograph|tf.gradients|tf.graph_util|tf.xla|jit_compile|retracing"
     "|pruning",
     "12": "train_step|test_step|tf.train|steps_per_execution|gradient accumulation|two optimizers",

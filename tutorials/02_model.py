@@ -5,7 +5,15 @@
 #     line: "one network in plain TensorFlow and in three styles of Keras; train, evaluate, look"
 #     seconds: 30
 #     data: "digits (in mlkit)"
-#     covers: [Sequential, Functional, subclassing, fit, evaluate, predict, class weights]
+#     covers:
+#     - Sequential
+#     - Functional
+#     - subclassing
+#     - fit
+#     - evaluate
+#     - predict
+#     - class weights
+#     - PyDataset
 # ---
 
 # %% [markdown]
@@ -291,6 +299,34 @@ for axis, column in zip(axes.flat, np.argsort(-kernel.std(axis=0)), strict=False
     axis.axis("off")
 figure.suptitle("Sixteen hidden units: patches, over the noise they started from")
 plt.show()
+
+# %% [markdown]
+# ## Data that come batch by batch
+#
+# So far the data lay in memory as arrays. When they do not, `fit` also takes a `tf.data.Dataset`,
+# which is the subject of notebook 09, or a **PyDataset**: an object that says how many batches
+# there are, and makes batch number *i* when it is asked for it. What is learned is the same.
+
+
+# %%
+class Batches(mk.utils.PyDataset):
+    """The first 1,440 pictures, 32 at a time."""
+
+    def __len__(self):
+        return 45
+
+    def __getitem__(self, number):
+        part = slice(32 * number, 32 * number + 32)
+        return x[part], labels[part]
+
+
+curves = []
+for data in ((Batches(),), (x[:1440], labels[:1440])):
+    mk.utils.set_random_seed(0)
+    copy = mk.models.clone_model(functional)
+    copy.compile("adam", cross_entropy)
+    curves.append(copy.fit(*data, epochs=2, shuffle=False, verbose=0).history["loss"])
+assert np.allclose(*curves, rtol=1e-5), "batch by batch or as arrays: the same losses"
 
 # %% [markdown]
 # ## Overfitting

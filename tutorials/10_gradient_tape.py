@@ -17,6 +17,10 @@
 #     - tf.nn
 #     - tf.Module
 #     - Keras variables
+#     - batch_jacobian
+#     - reset
+#     - stop_recording
+#     - watched_variables
 # ---
 
 # %% [markdown]
@@ -302,6 +306,28 @@ with tf.GradientTape() as outer:
     down = inner.gradient(height, p)
 hessian = outer.jacobian(down, p).numpy()
 assert np.allclose(hessian, [[2, 3], [3, 10]]), "the second derivatives of the bowl"
+
+# %% [markdown]
+# A tape has a few more words. `batch_jacobian` takes the examples one by one, where `jacobian`
+# would also ask how each example moves all the others. `reset` forgets what was written so far.
+# `stop_recording` leaves out a stretch that is only looked at, and saves its memory. And
+# `watched_variables` says what the tape has noticed: ask it first when a gradient is `None`.
+
+# %%
+factor = tf.Variable([1.0, 2.0])
+places = tf.constant([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+with tf.GradientTape(persistent=True) as tape:
+    tape.watch(places)
+    tape.reset()  # begin anew, and watch anew
+    tape.watch(places)
+    bent = places**2 * factor
+    with tape.stop_recording():
+        size = tf.reduce_sum(bent)
+each = tape.batch_jacobian(bent, places)
+assert np.allclose(each, tf.linalg.diag(2 * places * factor)), "a table for each example"
+assert tape.jacobian(bent, places).shape == (3, 2, 3, 2), "and all with all"
+assert tape.gradient(size, factor) is None, "not recorded, so without a slope"
+assert [v is factor for v in tape.watched_variables()] == [True], "what the tape has noticed"
 
 # %% [markdown]
 # ## Slopes of pictures: saliency and deception
