@@ -70,6 +70,9 @@ class WarmupReduceLROnPlateau(UpdateCallback):
     # It changes what is trained: of several workers all must call it.
     on_all_workers = True
 
+    # It changes what is trained: of several workers all must call it.
+    on_all_workers = True
+
     claims = ("rate",)
 
     def __init__(

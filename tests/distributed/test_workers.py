@@ -149,8 +149,8 @@ def test_callbacks_that_steer_are_called_on_all_workers():
     ours = [c for c in ours if isinstance(c, type) and c.__module__.startswith("mlkit")]
     steering = {c.__name__ for c in ours if getattr(c, "on_all_workers", False)}
     assert steering == {
-        "EMATeacher", "FreezeBN", "GradualUnfreeze", "LRFinder", "NaNRecovery", "StepEvaluator",
-        "StochasticWeightAveraging",
+        "EMATeacher", "FreezeBN", "GradualUnfreeze", "LRFinder", "NaNRecovery", "ScheduleFreeSwap",
+        "StepEvaluator", "StochasticWeightAveraging", "WarmupReduceLROnPlateau",
     }  # fmt: skip
     own = keras.callbacks.Callback()
     assert not runs_everywhere(own)
