@@ -1,46 +1,69 @@
-"""Each callback on two replicas, and in a run that is broken off and resumed.
+"""Each callback in a run that is broken off and resumed: what it saw is what it sees undisturbed.
 
-The conformance kit compares `model.fit` with the programs of `mk.fit`; these are the two columns of
-the table (`tests/callback_matrix.py` prints it) that the kit does not have.
+The conformance kit compares `model.fit` with the programs of `mk.fit`; this is the column that it
+does not have.
 """
 
-import functools
+import importlib.util
+from pathlib import Path
 
-import callback_matrix
+import keras
 import pytest
+from callback_subjects import data, model
 
+import mlkit as mk
+from mlkit.testing import CallbackSpec
 from mlkit.testing._callback import _close as close
 
-# These change what is trained, when it stops, or want a model of their own; the others watch one
-# run together.
-ALONE = (
-    "AverageModelCheckpoint", "DeadUnits", "FreezeBN", "GradualUnfreeze", "LRFinder", "NaNRecovery",
-    "ScheduleFreeSwap", "StepEvaluator", "StochasticWeightAveraging", "TimeStopping",
-    "WarmupReduceLROnPlateau",
+# Not here: LRFinder, as a test of the rate is not a run; TimeStopping, which looks at the clock;
+# those that observe nothing but files.
+RESUMED = (
+    "ConfusionMatrix", "DeadUnits", "EMATeacher", "FreezeBN", "GradientLogger", "GradualUnfreeze",
+    "OptimizerLogger", "StepEvaluator", "StochasticWeightAveraging", "TQDMProgressBar",
+    "TopKCheckpoint",
 )  # fmt: skip
 
 
-def groups():
-    specs = callback_matrix.specs()
-    together = [spec for name, spec in specs.items() if name not in ALONE]
-    assert all(spec.model is None and not spec.fit_kwargs for spec in together)
-    return {"those that watch": together, **{name: [specs[name]] for name in ALONE}}
+# Kept, or their temporary folders would be removed with a warning.
+MODULES = []
 
 
-GROUPS = groups()
+def specs():
+    for path in sorted(Path(__file__).parent.glob("test_*.py")):
+        if path != Path(__file__) and "SPECS = [" in path.read_text():
+            spec = importlib.util.spec_from_file_location(f"matrix_{path.stem}", path)
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            MODULES.append(module)
+            yield from (s for s in module.SPECS if isinstance(s, CallbackSpec) and s.observe)
 
 
-@functools.cache
-def due(name):
-    return callback_matrix.observed(GROUPS[name], "step")
+SPECS_BY_NAME = {spec.cls.__name__: spec for spec in specs() if not spec.fit_kwargs}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("column", ["2 replicas", "resumed"])
-@pytest.mark.parametrize("name", GROUPS)
-def test_same_observations(name, column):
-    if column == "resumed" and name in callback_matrix.NOT_RESUMED:
-        pytest.skip(callback_matrix.NOT_RESUMED[name])
-    found = callback_matrix.observed(GROUPS[name], column)
-    for spec, got, want in zip(GROUPS[name], found, due(name), strict=True):
-        assert close(got, want), f"{spec.id} observed {got!r}, in one run of steps {want!r}"
+class Breaks(keras.callbacks.Callback):
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.epoch:
+            raise RuntimeError("broken")
+
+
+def run(spec, directory, breaks_in=None):
+    keras.utils.set_random_seed(0)
+    made, callback, (x, y) = (spec.model or model)(), spec.make(), data()
+    options = {"epochs": 3, "batch_size": 8, "verbose": 0, "validation_data": (x[:16], y[:16])}
+    callbacks = [callback, Breaks(breaks_in)]
+    mk.fit(made, x, y, run=directory, seed=0, callbacks=callbacks, execution="epoch", **options)
+    return spec.observe(callback)
+
+
+@pytest.mark.parametrize("name", RESUMED)
+def test_resumed(name, tmp_path):
+    spec = SPECS_BY_NAME[name]
+    due = run(spec, tmp_path / "whole")
+    with pytest.raises(RuntimeError, match="broken"):
+        run(spec, tmp_path / "broken", breaks_in=2)
+    assert close(run(spec, tmp_path / "broken"), due)

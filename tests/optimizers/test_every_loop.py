@@ -6,7 +6,7 @@ import pytest
 
 import mlkit as mk
 
-pytestmark = pytest.mark.slow  # 16 optimizers, each compiled in eight loops
+pytestmark = pytest.mark.slow  # 14 optimizers, each compiled in eight loops
 
 opt = mk.optimizers
 OPTIMIZERS = {
@@ -20,8 +20,6 @@ OPTIMIZERS = {
     "NovoGrad": lambda: opt.NovoGrad(0.01, weight_decay=0.01),
     "COCOB": lambda: opt.COCOB(10),
     "ProximalAdagrad": lambda: opt.ProximalAdagrad(0.1, l1_regularization_strength=1e-3),
-    "SOAP": lambda: opt.SOAP(0.01, precondition_frequency=2),
-    "ScheduleFree": lambda: opt.ScheduleFree(opt.SGD(0.05)),
     "Lookahead": lambda: opt.Lookahead(opt.RectifiedAdam(0.01), 2),
     "SWA": lambda: opt.SWA(opt.Yogi(0.01), 2, 2),
     "MovingAverage": lambda: opt.MovingAverage(opt.LazyAdam(0.01), 0.5, dynamic_decay=True),
