@@ -106,6 +106,11 @@ class Store:
             error, self._error = self._error, None
             raise error
 
+    def raise_error(self) -> None:
+        """Raise the error of a save in the background that has failed; does not wait for one."""
+        if self._thread is not None and not self._thread.is_alive():
+            self.wait()
+
     def _try_write(self, *args: Any) -> None:
         try:
             self._write(*args)

@@ -6,6 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from mlkit.data._forgotten import forgotten
+
 # Operation in the graph of a data set: (what a user calls it, what to use instead).
 _STATELESS = (
     "`tf.random.stateless_…` with a seed made of an index, or `augment=` of `mk.data.pipeline`"
@@ -110,6 +112,7 @@ def _findings(dataset: tf.data.Dataset, graph: Any) -> Iterator[tuple[str, str]]
         if node.op in _IN_FUNCTIONS:
             yield _IN_FUNCTIONS[node.op]
     yield from _unseeded(graph)
+    yield from forgotten(graph)
 
 
 def check_resumable(dataset: tf.data.Dataset) -> None:
@@ -117,9 +120,10 @@ def check_resumable(dataset: tf.data.Dataset) -> None:
 
     Reads the graph of the data set, functions included. Refused are: `from_generator`,
     `py_function` and `numpy_function`, random operations with a state of their own, a shuffle
-    without a seed or inside an interleave, unordered parallel calls, and, after a pipeline of
-    `mk.data` (whose checkpoints are positions, not buffers), the stages of tf.data that cannot
-    save a position.
+    without a seed or inside an interleave, one that is followed by a batch which may be short and
+    by a `repeat` (TensorFlow forgets its place in the seeds as an epoch ends), unordered parallel
+    calls, and, after a pipeline of `mk.data` (whose checkpoints are positions, not buffers), the
+    stages of tf.data that cannot save a position.
 
     Args:
         dataset: a `tf.data.Dataset`.

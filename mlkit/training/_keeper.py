@@ -15,6 +15,7 @@ from mlkit._state.variables import collect
 from mlkit.training._arrays import Arrays
 from mlkit.training._auto import Choice
 from mlkit.training._checkpointer import Checkpointer
+from mlkit.training._endless import Endless
 
 
 class Keeper:
@@ -87,7 +88,7 @@ class Keeper:
             "epochs": self.history.epoch,
             "validations": self.history.validations,
             "callbacks": nodes,
-            "seed": self.data.seed if isinstance(self.data, Arrays) else None,
+            "seed": self.data.seed if isinstance(self.data, (Arrays, Endless)) else None,
             "choice": None if self.choice is None else asdict(self.choice),
             "validation": {k: v for k, v in validation.items() if isinstance(v, float)},
             "stopped": stopped,
@@ -157,6 +158,8 @@ class Keeper:
         if isinstance(self.data, Arrays):
             self.data.seed = facts["seed"]
         else:
+            if isinstance(self.data, Endless):
+                self.data.reseed(facts["seed"])
             path = str(saved.folder / "extra" / "iterator")
             tf.train.Checkpoint(iterator=self.data.iterator).read(path).assert_consumed()
         self.history.history = facts["history"]

@@ -1,5 +1,6 @@
 """A run that is kept in a directory: locked, resumed, saved."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -9,6 +10,7 @@ from typing import Any
 from mlkit._core.checks import check_choice, check_integer
 from mlkit._state.lock import locked
 from mlkit.data import check_resumable
+from mlkit.data._fingerprint import fingerprint
 from mlkit.training._arrays import Arrays
 from mlkit.training._checkpointer import Checkpointer
 from mlkit.training._keeper import Keeper
@@ -26,10 +28,22 @@ def _mode(metric: str | None) -> str:
     return "max" if larger else "min"
 
 
+def _named(loss: Any) -> Any:
+    """What a loss is called, in a structure of losses too."""
+    if isinstance(loss, dict):
+        return {str(key): _named(value) for key, value in loss.items()}
+    if isinstance(loss, (list, tuple)):
+        return [_named(value) for value in loss]
+    name = getattr(loss, "__name__", type(loss).__name__)
+    return loss if loss is None or isinstance(loss, str) else name
+
+
 def _fingerprint(trainer: Any, data: Any) -> dict[str, Any]:
     """What must be the same for a run to go on."""
     facts = {
         "model": type(trainer.model).__name__,
+        "loss": _named(getattr(trainer.model, "loss", None)),
+        "elements of the data": str(data.signature()[0]),
         "parameters": trainer.model.count_params(),
         "optimizer": type(trainer.optimizer).__name__,
         "accumulate": trainer.accumulate,
@@ -39,6 +53,8 @@ def _fingerprint(trainer: Any, data: Any) -> dict[str, Any]:
     }
     if isinstance(data, Arrays):
         facts["examples"] = data.size
+        numbers = fingerprint(data.head(8)).numpy()
+        facts["the first examples"] = hashlib.sha256(numbers.tobytes()).hexdigest()[:12]
     if trainer.seed is not None:
         facts["seed"] = trainer.seed
     return facts
@@ -95,7 +111,7 @@ def kept_run(
         check_integer("save_every", save_every, low=1)
     path = Path(run)
     if not isinstance(data, Arrays):
-        check_resumable(data.dataset)
+        check_resumable(data.read)
     workers = trainer.workers
     chief = workers is None or workers.chief
     if not chief:

@@ -210,6 +210,8 @@ class Loop:
                 self.val_logs = self._validation()
             finally:
                 metrics.restore()
+        if self.keeper is not None:
+            self.keeper.checkpointer.raise_error()
         if self.keeper is not None and self.step != self.plan.steps:
             asked = self.keeper.signals.number is not None or self.paused
             if asked or self.keeper.due(self.update):

@@ -18,6 +18,7 @@ import tensorflow as tf
 from mlkit._core.types import Tensor
 from mlkit._state.variables import variables_of
 from mlkit.training._arrays import Arrays
+from mlkit.training._endless import Endless
 from mlkit.training._model_step import ModelStep, overrides
 from mlkit.training._programs import Logs
 from mlkit.training._rebuild import give_back, leaves, owns, rebuilt_inside
@@ -98,6 +99,8 @@ class Replicated:
             return
         if isinstance(data, Arrays):
             data.seed = self.workers.of_chief(data.seed)
+        elif isinstance(data, Endless):
+            data.reseed(self.workers.of_chief(data.seed))
         self.workers.check_same(
             {
                 "an option of the trainer": (trainer.accumulate, trainer.execution, trainer.seed),

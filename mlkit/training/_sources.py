@@ -12,6 +12,7 @@ from mlkit._core.checks import check_integer, check_number
 from mlkit.data import Pipeline
 from mlkit.training._arrays import Arrays, convert, length
 from mlkit.training._class_weight import weights_of
+from mlkit.training._endless import Endless
 from mlkit.training._resident import ResidentPipeline, is_resident
 from mlkit.training._stream import Stream, as_tuple, from_generator, from_py_dataset
 
@@ -135,10 +136,10 @@ def _weighted(batch: tuple[Any, ...], class_weight: Mapping[int, float]) -> tupl
 
 
 def _endless(nest: Any, batch_size: int, steps: int, shuffle: bool, seed: int) -> Stream:
+    if shuffle:
+        return Endless(nest, batch_size, steps, seed)
     # A dataset's elements are tuples; a list in `x` would be stacked.
     dataset = tf.data.Dataset.from_tensor_slices(nest)
-    if shuffle:
-        dataset = dataset.shuffle(length(nest), seed=seed)
     return Stream(dataset.batch(batch_size).repeat(), steps=steps)
 
 

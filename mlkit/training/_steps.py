@@ -41,8 +41,9 @@ def steps(
     Args:
         state: by name, everything that a step changes: models, optimizers, metrics, seed
             generators, variables, iterators of `tf.data` (one for the whole run, over
-            `dataset.repeat()`), objects with `get_state` and `set_state`, and lists of these. What
-            is built later has no place in a checkpoint: build models and optimizers before.
+            `dataset.repeat()`, or `shuffle(...).repeat().batch(...)`), objects with `get_state`
+            and `set_state`, and lists of these. What is built later has no place in a checkpoint:
+            build models and optimizers before.
         total: number of steps of the whole run, ≥ 1.
         run: directory of the run; made if it is not there.
         save_every: steps between checkpoints, ≥ 1; the last step is saved too. Default 500.
@@ -93,6 +94,7 @@ def _steps(
             try:
                 for step in range(first, total):
                     yield step
+                    store.raise_error()
                     done = step + 1
                     if done % save_every == 0 or done == total or signals.number is not None:
                         state.save(store, done)

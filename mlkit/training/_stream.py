@@ -147,6 +147,11 @@ class Stream:
         return repr(self.element_spec), self.marked
 
     @property
+    def read(self) -> tf.data.Dataset:
+        """What is read from, epoch after epoch; of a pipeline of ours, itself: it has no end."""
+        return self.dataset if hasattr(self.dataset, "small_twin") else self._source
+
+    @property
     def iterator(self) -> Any:
         """The one iterator; its position is the position in the data."""
         if self._iterator is None:

@@ -30,6 +30,10 @@ def with_keras_layer():
     return D.from_tensor_slices(np.zeros((2, 4, 4, 3), "f4")).map(lambda x: layer(x, training=True))
 
 
+def seeded():
+    return D.range(9).shuffle(9, seed=1)
+
+
 def mapped(function):
     return D.range(3).map(function)
 
@@ -65,6 +69,16 @@ REFUSED = {
     "generator": (with_generator, r"tf\.random\.Generator"),
     "keras layer": (with_keras_layer, "Keras layer"),
     "shuffle": (lambda: D.range(9).shuffle(3), "without a seed"),
+    "batch": (
+        lambda: D.range(9).shuffle(9, 1).map(lambda i: i).batch(2).repeat(),
+        "`batch`, and then",
+    ),
+    "padded": (lambda: seeded().padded_batch(2).repeat(2).prefetch(1), "`shuffle`, `batch`"),
+    "filter": (
+        lambda: seeded().filter(lambda i: i > 3).repeat(),
+        "FilterDataset`, and then `repeat",
+    ),
+    "repeated twice": (lambda: seeded().repeat(2).batch(4).repeat(), "`batch`, and then `repeat`"),
     "interleave": (lambda: D.range(3).interleave(shuffled), "inside `interleave`"),
     "sample": (lambda: D.sample_from_datasets([D.range(3)] * 2, [0.5, 0.5]), "random draws"),
     "unordered": (
@@ -79,6 +93,9 @@ REFUSED = {
 }
 ALLOWED = {
     "chain": lambda: D.range(9).shuffle(9, seed=1).map(lambda i: i + 1, 2).batch(2).prefetch(1),
+    "read once": lambda: seeded().batch(2),
+    "repeat first": lambda: seeded().map(lambda i: i, 2).prefetch(2).repeat().batch(2).prefetch(1),
+    "one order": lambda: D.range(9).shuffle(9, 1, reshuffle_each_iteration=False).batch(2).repeat(),
     "stateless": lambda: D.range(9).map(lambda i: tf.random.stateless_uniform([], [1, i])),
     "sample": lambda: D.sample_from_datasets([D.range(3), D.range(3)], [0.5, 0.5], seed=1),
     "bucket": lambda: D.range(9).map(tf.range).bucket_by_sequence_length(tf.size, [3], [2, 2]),

@@ -90,7 +90,9 @@ def source(job, folder):
     if job.data == "records":
         read = mk.data.read_records(folder / "records", resident=False)
         pairs = read.map(lambda row: (row["x"], row["y"]))
-        return (pairs.shuffle(50, seed=5).batch(BATCH),), {}
+        # The buffer and the place in the seeds are in the checkpoint. Without `repeat` here
+        # TensorFlow would forget the latter after each short batch, and the run is refused.
+        return (pairs.shuffle(50, seed=5).repeat().batch(BATCH),), {"steps_per_epoch": STEPS}
     augment = [mk.data.augment.flip(), mk.data.augment.crop(padding=1)]
     return (mk.data.pipeline((x, y), BATCH, augment=augment, parallel=4, seed=5),), {}
 
@@ -254,7 +256,7 @@ def forked(function, *args, quiet=True):
         os._exit(status)
 
 
-def ended(pid, kill_after=None, limit=240.0):
+def ended(pid, kill_after=None, limit=900.0):
     """Wait for a child; returns its exit status, negative for a signal.
 
     Args:

@@ -1,11 +1,13 @@
 """Checkpoints: whole or not there, verified before use, kept by the rule."""
 
+import ast
 import errno
 import os
 import random
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -195,3 +197,13 @@ def test_a_crash_at_any_point_of_a_save_leaves_a_good_checkpoint(tmp_path, point
 def test_impossible_arguments(tmp_path, argument, value):
     with pytest.raises(ValueError, match=argument):
         mk.training.Checkpointer(tmp_path, **{argument: value})
+
+
+def test_nothing_of_a_checkpoint_can_be_executed():
+    dangerous = {"pickle", "cPickle", "dill", "marshal", "shelve", "joblib", "eval", "exec", "yaml"}
+    for path in Path(files.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = {alias.name for alias in getattr(node, "names", []) if hasattr(alias, "name")}
+            names |= {getattr(node, "id", None), getattr(node, "module", None)}
+            names |= {k.arg for k in getattr(node, "keywords", []) if k.arg == "allow_pickle"}
+            assert not names & {*dangerous, "allow_pickle"}, f"{path.name}:{node.lineno}"

@@ -47,7 +47,7 @@ def job(run, break_at=10**9, data=None, trainer=None, **kwargs):
     stop = keras.callbacks.EarlyStopping("loss", patience=5, restore_best_weights=True)
     trainer = trainer or mk.Trainer(model(), seed=3, ema=0.9, execution="epoch")
     source = (X, Y) if data is None else (data(),)
-    options = {"batch_size": 32} if data is None else {}
+    options = {"batch_size": 32} if data is None else {"steps_per_epoch": 5}
     history = trainer.fit(
         *source,
         epochs=3,
@@ -66,8 +66,12 @@ def assert_same(a, b):
     assert a[1:] == b[1:]
 
 
+def rows():
+    return tf.data.Dataset.from_tensor_slices((X, Y)).shuffle(150, seed=4)
+
+
 def dataset():
-    return tf.data.Dataset.from_tensor_slices((X, Y)).shuffle(150, seed=4).batch(32)
+    return rows().repeat().batch(32)
 
 
 @pytest.mark.parametrize("data", [None, dataset])
@@ -111,6 +115,36 @@ def test_a_dataset_that_cannot_go_on_is_refused_at_the_start(tmp_path):
     assert not (tmp_path / "a").exists()
 
 
+def test_an_order_that_tensorflow_forgets_is_refused_at_the_start(tmp_path):
+    for data in (rows().batch(32), rows().batch(32, drop_remainder=True).prefetch(2)):
+        with pytest.raises(ValueError, match=r"`shuffle`, `batch`, and then `repeat`. Use `shuffl"):
+            mk.fit(model(), data, run=tmp_path / "a", verbose=0)
+    unknown = rows().filter(lambda x, y: True).batch(32)
+    with pytest.raises(ValueError, match=r"`FilterDataset`, and then `repeat`"):
+        mk.fit(model(), unknown, run=tmp_path / "a", verbose=0)
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize("break_at", [3, 6, 8])
+def test_steps_that_are_no_epoch_go_on_in_their_order(tmp_path, break_at):
+    def go(run, at=10**9):
+        trainer = mk.Trainer(model(), execution="step")  # the order is that of the first process
+        history = trainer.fit(
+            X, Y, steps_per_epoch=3, epochs=4, batch_size=32, run=run, save_every=2, verbose=0,
+            callbacks=[BreakAt(at)],
+        )  # fmt: skip
+        return state(trainer.model), history.history
+
+    keras.utils.set_random_seed(5)
+    whole = go(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        go(tmp_path / "a", break_at)
+    keras.utils.set_random_seed(6)
+    again = go(tmp_path / "a")
+    np.testing.assert_array_equal(again[0], whole[0])
+    assert again[1] == whole[1]
+
+
 def test_a_finished_run_is_not_trained_again(tmp_path):
     first = job(tmp_path / "a")
     assert_same(job(tmp_path / "a"), first)
@@ -134,6 +168,12 @@ def test_another_job_is_refused_with_what_differs(tmp_path):
         job(tmp_path / "a", trainer=other)
     with pytest.raises(ValueError, match=r"batch_size: 32 then, 50 now"):
         mk.Trainer(model(), seed=3).fit(X, Y, batch_size=50, run=tmp_path / "a", verbose=0)
+    with pytest.raises(ValueError, match=r"the first examples: '\w+' then, '\w+' now"):
+        mk.Trainer(model(), seed=3).fit(X + 1, Y, batch_size=32, run=tmp_path / "a", verbose=0)
+    with pytest.raises(ValueError, match=r"elements of the data: .*float32.* now"):
+        mk.Trainer(model(), seed=3).fit(X[:99], Y[:99], run=tmp_path / "a", verbose=0)
+    with pytest.raises(ValueError, match=r"loss: 'SparseCategoricalCrossentropy' then, 'mse' now"):
+        mk.Trainer(model(), loss="mse", seed=3).fit(X, Y, run=tmp_path / "a", verbose=0)
 
 
 def test_never_and_must(tmp_path):

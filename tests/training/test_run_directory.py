@@ -1,16 +1,18 @@
 """A run directory that is none, is damaged, newer, read-only or half deleted: a clear sentence."""
 
+import errno
 import json
 import os
 import shutil
 import signal
+import time
 
 import keras
 import pytest
 from loop_subjects import compiled, digits_like
 
 import mlkit as mk
-from mlkit._state import manifest
+from mlkit._state import files, manifest
 
 X, Y = digits_like()
 
@@ -74,6 +76,38 @@ def test_a_directory_that_cannot_be_written_to(tmp_path, monkeypatch):
     # The tests may be run by root, who can write anywhere.
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     refused(tmp_path / "a", "the directory .*a cannot be written to", error=PermissionError)
+
+
+def test_a_disk_that_fills_up_is_told_at_the_next_block(tmp_path, monkeypatch):
+    fit(tmp_path / "a", 1, save_every=2)
+
+    class Fills(keras.callbacks.Callback):
+        """The disk is full from the eighth update on; the save at it has failed after it."""
+
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 2:
+                self.before = tree(tmp_path / "a" / "checkpoints")
+                monkeypatch.setattr(files, "sync", no_space)
+            self.batch = batch
+            time.sleep(0.2)
+
+    def no_space(path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    full = Fills()
+    with pytest.raises(OSError, match=r"update 8 cannot be written .* Earlier checkpoints are as"):
+        fit(tmp_path / "a", 9, save_every=2, callbacks=[full])
+    assert full.batch == 3  # of the second epoch: update 9
+    monkeypatch.undo()
+    assert tree(tmp_path / "a" / "checkpoints") == full.before
+    whole = fit(tmp_path / "whole", 3, save_every=2)
+    assert fit(tmp_path / "a", 3, save_every=2).history == whole.history
+
+
+def test_a_lock_of_a_process_on_another_host(tmp_path):
+    fit(tmp_path / "a")
+    (tmp_path / "a" / "lock").write_text('{"pid": 1, "host": "another"}')
+    refused(tmp_path / "a", "is in use by process 1 on another", error=RuntimeError)
 
 
 def test_a_lock_that_was_torn_by_a_crash(tmp_path):

@@ -21,11 +21,11 @@ def loop(run, break_at=None, total=12, number=None, **kwargs):
     loss_fn = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     mean, noise = keras.metrics.Mean(), keras.random.SeedGenerator(5)
     mean.update_state(0.0)
-    data = tf.data.Dataset.from_tensor_slices((X, Y)).shuffle(150, seed=4).batch(32).repeat()
+    data = tf.data.Dataset.from_tensor_slices((X, Y)).shuffle(150, seed=4).repeat().batch(32)
     batches = iter(data)
     state = {"model": model, "mean": [mean], "noise": noise, "batches": batches}
 
-    # For the shapes that the data declare: a run may go on at the short last batch of an epoch.
+    # For the shapes that the data declare, as `steps` says.
     @tf.function(input_signature=[data.element_spec])
     def step(batch):
         def loss_of(part):
@@ -46,7 +46,7 @@ def loop(run, break_at=None, total=12, number=None, **kwargs):
     return [v.numpy().tobytes() for v in parts]
 
 
-@pytest.mark.parametrize("break_at", [1, 4, 7])
+@pytest.mark.parametrize("break_at", [1, 4, 7, 11])
 def test_ends_in_the_same_bits(tmp_path, break_at):
     whole = loop(tmp_path / "whole")
     loop(tmp_path / "a", break_at)
@@ -66,6 +66,9 @@ def test_what_cannot_be_resumed_is_refused(tmp_path):
     data = tf.data.Dataset.range(9).map(lambda i: tf.random.uniform([]))
     with pytest.raises(ValueError, match=r"tf\.random\.uniform"):
         mk.training.steps({"data": iter(data)}, total=3, run=tmp_path / "a")
+    short = tf.data.Dataset.range(9).shuffle(9, seed=1).batch(2).repeat()
+    with pytest.raises(ValueError, match="`shuffle`, `batch`, and then `repeat`"):
+        mk.training.steps({"data": iter(short)}, total=3, run=tmp_path / "a")
     with pytest.raises(TypeError, match=r"`state\['model'\]` has no variables.*Sequential"):
         mk.training.steps({"model": keras.Sequential()}, total=3, run=tmp_path / "a")
     with pytest.raises(ValueError, match="no good checkpoint"):
