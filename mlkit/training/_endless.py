@@ -25,4 +25,5 @@ class Endless(Stream):
         if seed != self.seed:
             self.seed = seed
             self.dataset = self._source = pipeline(self._nest, self._batch_size, seed=seed)
+            self._sample = self._rehearsal = None
             self.rewind()
