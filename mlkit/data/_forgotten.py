@@ -12,7 +12,10 @@ from typing import Any
 
 # Stages that keep what they read from until somebody begins the next epoch: tried at all positions.
 _KEEP = ("MapDataset", "ParallelMapDatasetV2", "PrefetchDataset", "OptionsDataset")
-_INSTEAD = "`shuffle(...).repeat()` before it with `steps_per_epoch`, or `mk.data.shuffle`"
+_INSTEAD = (
+    "`mk.data.pipeline` or `mk.data.shuffle`; or, of what is not of `mk.data`, "
+    "`shuffle(...).repeat()` before it, with `steps_per_epoch`"
+)
 
 
 def forgotten(graph: Any) -> Iterator[tuple[str, str]]:

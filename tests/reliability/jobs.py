@@ -90,9 +90,9 @@ def source(job, folder):
     if job.data == "records":
         read = mk.data.read_records(folder / "records", resident=False)
         pairs = read.map(lambda row: (row["x"], row["y"]))
-        # The buffer and the place in the seeds are in the checkpoint. Without `repeat` here
-        # TensorFlow would forget the latter after each short batch, and the run is refused.
-        return (pairs.shuffle(50, seed=5).repeat().batch(BATCH),), {"steps_per_epoch": STEPS}
+        # One order for all epochs: of several, TensorFlow forgets which comes after a short batch.
+        shuffled = pairs.shuffle(50, seed=5, reshuffle_each_iteration=False)
+        return (shuffled.batch(BATCH),), {}
     augment = [mk.data.augment.flip(), mk.data.augment.crop(padding=1)]
     return (mk.data.pipeline((x, y), BATCH, augment=augment, parallel=4, seed=5),), {}
 
