@@ -9,6 +9,7 @@ import tensorflow as tf
 from mlkit._core.types import Tensor
 from mlkit.data._memory import bytes_of, free_memory
 
+_SMALL = 24  # operations of a function that is traced once for each example of a chunk
 _CHUNK = 1024  # elements that are read at once when a data set is taken into memory
 
 
@@ -107,11 +108,13 @@ class Indexed(tf.data.Dataset):
             )
         # One after the other in one graph: for small pictures a call of `Dataset.map` for each, or
         # a turn of a `tf.while_loop`, takes longer than decoding.
-        one = tf.function(self.load_row)
         parts = [_unstacked(leaf) for leaf in tf.nest.flatten(rows)]
-        loaded = [
-            call(one, tf.nest.pack_sequence_as(rows, list(row))) for row in zip(*parts, strict=True)
-        ]
+        each = [tf.nest.pack_sequence_as(rows, list(row)) for row in zip(*parts, strict=True)]
+        one = tf.function(self.load_row)
+        traced = call(one.get_concrete_function, each[0])
+        # A call of a function costs as much as several operations; what is small is written out.
+        load = self.load_row if len(traced.graph.get_operations()) <= _SMALL else one
+        loaded = [call(load, row) for row in each]
         return tf.nest.map_structure(lambda *values: tf.stack(values), *loaded)
 
     def select(self, index: Any) -> "Indexed":
