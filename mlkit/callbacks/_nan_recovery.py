@@ -234,7 +234,8 @@ class NaNRecovery(keras.callbacks.Callback):
         return {f"{key}/{i}": copy for key, found in each.items() for i, copy in enumerate(found)}
 
     def _look(self) -> None:
-        if float(self._bad) == 0:
+        # Of several replicas `float` would not take the variable itself.
+        if float(self._bad.numpy()) == 0:
             self._good = snapshot(self._variables())
             return
         for key, variable in self._variables().items():
