@@ -29,6 +29,18 @@ def _set_state(callback: Any, state: dict[str, Any]) -> None:
         return
     for name, value in state.items():
         setattr(callback, name, value)
+    if "ModelCheckpoint" in (c.__name__ for c in type(callback).__mro__):
+        find_direction(callback)
+
+
+def find_direction(checkpoint: Any) -> None:
+    """Let a `ModelCheckpoint` that has a best value find out whether smaller or larger is better.
+
+    Keras does it when an epoch ends: with `save_freq=n` a best value from before the break is
+    compared earlier, by nothing, which is a TypeError.
+    """
+    if checkpoint.best is not None and checkpoint.monitor_op is None:
+        checkpoint._set_monitor_op()
 
 
 def _flatten(value: Any, key: str, tensors: dict[str, Any]) -> Any:

@@ -9,6 +9,7 @@ import keras
 
 from mlkit._core.checks import check_bool
 from mlkit._core.types import Logs
+from mlkit._state.callbacks import find_direction
 from mlkit.callbacks._kept import Kept
 from mlkit.callbacks._model_state import optimizers_of
 from mlkit.callbacks._update_callback import multiple_after
@@ -93,6 +94,7 @@ class AverageModelCheckpoint(keras.callbacks.ModelCheckpoint):
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         if self.save_freq != "epoch":
+            find_direction(self)
             with self._averages():
                 super().on_train_batch_end(batch, logs)
 
