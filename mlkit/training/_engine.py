@@ -44,7 +44,6 @@ class Engine:
         self.own_program: Callable[..., Any] | None = None
         self.model_step = ModelStep(model)
         self._programs: dict[Any, Any] = {}
-        self._log_order: dict[str, int] = {}
         self.residence: str | None = None  # where the data of the last training are
         self.choice: Choice | None = None
 
@@ -111,8 +110,6 @@ class Engine:
     def _finish(self, logs: Logs) -> Logs:
         """What to report: the model's metrics, or what the step returned if that is another."""
         logs, metrics = flat(logs or {}), flat(self.model.get_metrics_result())
-        # Graphs return dicts with their keys sorted; a person wants the order of compile().
-        self._log_order = {name: i for i, name in enumerate(metrics)}
         return metrics if not logs or logs.keys() == metrics.keys() else logs
 
     def _loss_is_finite(self) -> Any:
@@ -137,9 +134,8 @@ class Engine:
             self.model.reset_metrics()
 
     def to_logs(self, raw: Logs) -> dict[str, Any]:
-        """Python numbers, in the order of the model's metrics."""
-        logs = to_python(raw)
-        return {k: logs[k] for k in sorted(logs, key=lambda k: self._log_order.get(k, len(logs)))}
+        """Python numbers, in Keras' order."""
+        return to_python(raw)
 
     def for_evaluation(self, data: Source) -> Choice:
         """Evaluation takes the program of training, as far as the data allow it."""

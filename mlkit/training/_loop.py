@@ -21,9 +21,9 @@ _POSITION = ("epoch", "step", "update")
 
 
 def flat(logs: dict[str, Any]) -> dict[str, Any]:
-    """The logs with the dict of a metric that has several values laid flat, as Keras reports it."""
+    """The logs as Keras reports them: by name, a metric with several values laid flat."""
     found: dict[str, Any] = {}
-    for name, value in logs.items():
+    for name, value in sorted(logs.items()):
         found |= flat(value) if isinstance(value, dict) else {name: value}
     return found
 
@@ -133,6 +133,8 @@ class Loop:
         try:
             self.end.told = self.callbacks.place if self.ending else 0
             self.save_here(self.model.stop_training)
+            # A failure of this save must not take the place of the error that led to it.
+            self.keeper.checkpointer.wait()
             error.add_note(f"The run was saved at update {self.update}.")
         except Exception as second:
             error.add_note(f"The run could not be saved: {type(second).__name__}: {second}")
