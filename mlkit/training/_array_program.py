@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from mlkit.training._arrays import Arrays
-from mlkit.training._programs import Job, Logs, traced
+from mlkit.training._programs import Job, Logs, function, traced
 
 
 def cut(data: Any, start: Any, size: Any) -> Any:
@@ -42,7 +42,7 @@ class ArrayProgram:
         self._one_trace = bool(arrays.remainder) and not xla
         self._epoch: Any = None
         self._source_of_epoch: Any = None
-        function, step, finish = tf.function, job.step, arrays.finish
+        step, finish = job.step, arrays.finish
         if finish is not None:
             step = lambda batch: job.step(finish(batch))  # noqa: E731
         self._step = step if name == "eager" else function(step, jit_compile=xla or None)

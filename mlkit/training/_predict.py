@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from mlkit.training._array_program import cut
 from mlkit.training._arrays import Arrays
+from mlkit.training._programs import function
 from mlkit.training._stream import Stream
 
 
@@ -15,7 +16,7 @@ def predict_arrays(engine: Any, data: Arrays) -> Any:
     """All full batches in one compiled loop, and the last one."""
     program = engine.kept(
         ("predict", data.signature()),
-        lambda: tf.function(_all_batches(engine.steps["predict"], data), autograph=False),
+        lambda: function(_all_batches(engine.steps["predict"], data), autograph=False),
     )
     return keras.tree.map_structure(np.asarray, program(data.tensors))
 
@@ -24,7 +25,7 @@ def _all_batches(predict_step: Any, data: Arrays) -> Any:
     size, full, remainder = data.batch_size, data.full, data.remainder
 
     def run(tensors: Any) -> Any:
-        step = tf.function(predict_step)
+        step = function(predict_step)
         spec = keras.tree.map_structure(
             lambda t: tf.TensorSpec([size, *t.shape[1:]], t.dtype), tensors
         )
@@ -53,7 +54,7 @@ def predict_stream(engine: Any, data: Stream) -> Any:
     """Batch by batch."""
     step = engine.kept(
         ("predict", data.signature()),
-        lambda: tf.function(engine.steps["predict"], reduce_retracing=True),
+        lambda: function(engine.steps["predict"], reduce_retracing=True),
     )
     batches = data.dataset
     if data.steps is not None:

@@ -13,6 +13,7 @@ arrays gathers batch by batch, and so needs no second copy of the data.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import tensorflow as tf
@@ -61,9 +62,18 @@ class Job:
         return tf.constant(True) if self.proceed is None else self.proceed()
 
 
+def function(python_function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """A `tf.function` whose traces TensorFlow counts apart from those of other models.
+
+    It counts by code, and warns of retracing where several models train in one process, each of
+    which is traced once. A partial has no code.
+    """
+    return tf.function(partial(python_function), *args, **kwargs)
+
+
 def traced(step: Callable[[Any], Logs], spec: Any) -> tuple[Callable[[Any], Logs], Logs]:
     """A step traced for one kind of batch, and zeros of what it returns."""
-    function = step if hasattr(step, "get_concrete_function") else tf.function(step)
-    concrete = function.get_concrete_function(spec)
+    compiled = step if hasattr(step, "get_concrete_function") else function(step)
+    concrete = compiled.get_concrete_function(spec)
     zeros = tf.nest.map_structure(lambda s: tf.zeros(s.shape, s.dtype), concrete.structured_outputs)
     return concrete, zeros

@@ -4,7 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from mlkit.training._programs import Job, Logs, traced
+from mlkit.training._programs import Job, Logs, function, traced
 from mlkit.training._stream import Stream
 
 
@@ -21,13 +21,13 @@ class StreamProgram:
     def __init__(self, job: Job, stream: Stream, name: str, xla: bool) -> None:
         self.job, self.data, self.name, self.xla = job, stream, name, xla
         eager = name == "eager"
-        self._step = job.step if eager else tf.function(job.step, jit_compile=xla or None)
-        self._block = tf.function(self._run_block, autograph=False)
+        self._step = job.step if eager else function(job.step, jit_compile=xla or None)
+        self._block = function(self._run_block, autograph=False)
         # One trace, for the shapes that the data declare and not for those that come first: a run
         # that goes on at the short last batch of an epoch would round differently.
         signature = (stream.element_spec, tf.TensorSpec([], tf.int32))
         self._single = (
-            self._run_single if eager else tf.function(self._run_single, signature, autograph=False)
+            self._run_single if eager else function(self._run_single, signature, autograph=False)
         )
 
     def run(self, epoch: int, start: int, stop: int | None) -> tuple[Logs, int]:
