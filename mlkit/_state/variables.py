@@ -29,12 +29,23 @@ def variables_of(value: Any) -> list[Any]:
             *inner,
             *metrics,
             *getattr(value.train_step, "state_variables", []),
+            *_untracked(value),
         ]
     if isinstance(value, (keras.Layer, keras.Metric, keras.Optimizer)):
         return list(value.variables)
     if isinstance(value, tf.random.Generator):
         return [value.state]
     return list(getattr(value, "state_variables", []))
+
+
+def _untracked(model: keras.Model) -> list[Any]:
+    """The variables of a model's attributes that Keras does not count as the model's own.
+
+    Of those are the optimizers of a model with several.
+    """
+    kinds = (keras.Optimizer, tf.Variable, tf.random.Generator)
+    leaves = (leaf for name in sorted(vars(model)) for _, leaf in _walk(name, vars(model)[name]))
+    return [v for leaf in leaves if isinstance(leaf, kinds) for v in variables_of(leaf)]
 
 
 def _walk(name: str, value: Any) -> Iterator[tuple[str, Any]]:

@@ -140,7 +140,7 @@ class ArrayProgram:
 
         def body(i: Any, go_on: Any, logs: Logs) -> tuple[Any, Any, Logs]:
             logs = step(self._batch(source, i, size))
-            return i + 1, self.job.keep_on(), logs
+            return i + 1, self.job.keep_on(logs), logs
 
         i, _, logs = tf.while_loop(
             lambda i, go_on, _: tf.logical_and(i < limit, go_on),
@@ -162,7 +162,7 @@ class ArrayProgram:
         if data.remainder and not self._one_trace:
             due = tf.logical_and(stop > data.full, tf.equal(i, data.full))
             if self.job.proceed is not None:
-                due = tf.logical_and(due, tf.logical_or(tf.equal(i, start), self.job.keep_on()))
+                due = tf.logical_and(due, tf.logical_or(tf.equal(i, start), self.job.keep_on(logs)))
             i, logs = tf.cond(due, ragged, lambda: (i, logs))
         return i, self.job.finish(logs)
 
@@ -174,4 +174,4 @@ class ArrayProgram:
         self.job.enter(index)
         size = self.data.remainder if ragged else self.data.batch_size
         logs = self._step(self._batch(source, index, size))
-        return self.job.keep_on(), self.job.finish(logs)
+        return self.job.keep_on(logs), self.job.finish(logs)

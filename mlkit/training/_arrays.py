@@ -85,6 +85,11 @@ class Arrays:
         return self.full + (self.remainder > 0)
 
     @property
+    def lone(self) -> bool:
+        """Whether a batch is `x` alone, and one tensor or a dict: what Keras does not wrap."""
+        return len(self.tensors) == 1 and not isinstance(self.tensors[0], (list, tuple))
+
+    @property
     def nbytes(self) -> int:
         return bytes_of(self.tensors)
 

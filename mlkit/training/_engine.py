@@ -11,8 +11,8 @@ from mlkit.training._array_program import ArrayProgram
 from mlkit.training._arrays import Arrays
 from mlkit.training._auto import Choice
 from mlkit.training._loop import flat, to_python
-from mlkit.training._model_step import ModelStep
-from mlkit.training._programs import Job, Logs
+from mlkit.training._model_step import ModelStep, overrides
+from mlkit.training._programs import Job, Logs, function
 from mlkit.training._sources import Source
 from mlkit.training._stream_program import StreamProgram
 
@@ -80,7 +80,7 @@ class Engine:
             cls = self.own_program
         program = self.kept(
             (kind, name, xla, watch, data.signature(), data.identity),
-            lambda: cls(self._job(kind, watch), data, name, xla),
+            lambda: cls(self._job(data, kind, watch), data, name, xla),
         )
         program.data, program.whole = data, whole
         if kind == "train":
@@ -103,17 +103,43 @@ class Engine:
             f"Use 'fused' or 'auto'. Received x of type {type(data.dataset).__name__}."
         )
 
-    def _job(self, kind: str, watch: bool) -> Job:
+    def prepare_own_step(self, data: Source, kind: str) -> None:
+        """Create the variables of a step that only its author knows, by tracing it."""
+        if self.execution != "eager" and not self.model.run_eagerly:
+            batch = data.head(2**31 - 1)
+            function(self.step(data, kind)).get_concrete_function(batch)
+
+    def step(self, data: Source, kind: str) -> Step:
+        """The step of a kind; to a model's own one `x` alone comes bare, as in Keras."""
+        step = self.steps[kind]
+        if isinstance(data, Arrays) and data.lone and overrides(self.model, f"{kind}_step"):
+            return lambda batch: step(batch[0])
+        return step
+
+    def _job(self, data: Source, kind: str, watch: bool) -> Job:
         begin = self.model.reset_metrics if self.resets_in_graph() else None
-        return Job(self.steps[kind], self._finish, begin, self._loss_is_finite if watch else None)
+        return Job(
+            self.step(data, kind), self._finish, begin, self._loss_is_finite if watch else None
+        )
 
     def _finish(self, logs: Logs) -> Logs:
         """What to report: the model's metrics, or what the step returned if that is another."""
         logs, metrics = flat(logs or {}), flat(self.model.get_metrics_result())
-        return metrics if not logs or logs.keys() == metrics.keys() else logs
-
-    def _loss_is_finite(self) -> Any:
+        if not logs:
+            return metrics
+        if logs.keys() != metrics.keys():
+            return logs
         tracker = self.model_step.tracker()
+        if tracker is not None:
+            # A step of a user's own need not update the tracker; Keras reports 0 then.
+            mean, last = tracker.result(), logs[tracker.name]
+            metrics[tracker.name] = tf.where(tracker.count > 0, mean, tf.cast(last, mean.dtype))
+        return metrics
+
+    def _loss_is_finite(self, logs: Logs) -> Any:
+        tracker = self.model_step.tracker()
+        if "loss" in logs:
+            return tf.reduce_all(tf.math.is_finite(logs["loss"]))
         if tracker is None:
             raise ValueError(
                 "A callback watches for a loss that is not finite, but the model keeps its loss "

@@ -1,6 +1,7 @@
 """A run that is kept in a directory: locked, resumed, saved."""
 
 import hashlib
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -44,7 +45,7 @@ def _fingerprint(trainer: Any, data: Any) -> dict[str, Any]:
         "model": type(trainer.model).__name__,
         "loss": _named(getattr(trainer.model, "loss", None)),
         "elements of the data": str(data.signature()[0]),
-        "parameters": trainer.model.count_params(),
+        "parameters": sum(math.prod(w.shape) for w in trainer.model.weights),
         "optimizer": type(trainer.optimizer).__name__,
         "accumulate": trainer.accumulate,
         "batch_size": getattr(data, "batch_size", None),

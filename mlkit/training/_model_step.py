@@ -36,7 +36,7 @@ class ModelStep:
         self.loss_factor = 1
         self.share: Share | None = None
 
-    def tracker(self) -> keras.metrics.Metric | None:
+    def tracker(self) -> keras.metrics.Mean | None:
         """Keras' own mean of the loss; None for a model that keeps its metrics itself."""
         own = type(self.model).metrics is not keras.Model.metrics
         if own or not self.model.compiled or not self.model.metrics:

@@ -16,7 +16,7 @@ def predict_arrays(engine: Any, data: Arrays) -> Any:
     """All full batches in one compiled loop, and the last one."""
     program = engine.kept(
         ("predict", data.signature()),
-        lambda: function(_all_batches(engine.steps["predict"], data), autograph=False),
+        lambda: function(_all_batches(engine.step(data, "predict"), data), autograph=False),
     )
     return keras.tree.map_structure(np.asarray, program(data.tensors))
 
@@ -54,7 +54,7 @@ def predict_stream(engine: Any, data: Stream) -> Any:
     """Batch by batch."""
     step = engine.kept(
         ("predict", data.signature()),
-        lambda: function(engine.steps["predict"], reduce_retracing=True),
+        lambda: function(engine.step(data, "predict"), reduce_retracing=True),
     )
     batches = data.dataset
     if data.steps is not None:

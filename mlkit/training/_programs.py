@@ -38,13 +38,14 @@ class Job:
         step: one update (or one evaluation) from one batch; returns a dict of tensors.
         begin: to be done before the first step of an epoch, in graph; or None.
         finish: what to report after a block, from what its last step returned.
-        proceed: whether to go on within a block, read after each step; or None for always.
+        proceed: whether to go on within a block, from what a step returned, called after each; or
+            None for always.
     """
 
     step: Callable[[Any], Logs]
     finish: Callable[[Logs], Logs]
     begin: Callable[[], None] | None = None
-    proceed: Callable[[], Any] | None = None
+    proceed: Callable[[Logs], Any] | None = None
 
     def enter(self, start: Any) -> None:
         """Run `begin` if `start` is the first step of an epoch."""
@@ -58,8 +59,8 @@ class Job:
 
         tf.cond(tf.equal(start, 0), run, lambda: tf.constant(0))
 
-    def keep_on(self) -> Any:
-        return tf.constant(True) if self.proceed is None else self.proceed()
+    def keep_on(self, logs: Logs) -> Any:
+        return tf.constant(True) if self.proceed is None else self.proceed(logs)
 
 
 def function(python_function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -29,6 +29,10 @@ class ResidentPipeline(Arrays):
             self.finish = self._finish
             self.identity = id(pipeline)  # alive as long as the program that was traced with it
 
+    @property
+    def lone(self) -> bool:
+        return not isinstance(self._pipeline.element_spec, tuple)
+
     def order(self, key: Tensor) -> Tensor:
         return tf.cast(self._pipeline.order(key[1]), tf.int32)
 

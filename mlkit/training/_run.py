@@ -7,6 +7,7 @@ tensorboard/     the same as events: `tensorboard --logdir DIR`
 """
 
 import json
+import math
 import os
 import platform
 import time
@@ -46,7 +47,7 @@ class RunLog(keras.callbacks.Callback):
             "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "model": {
                 "name": self.model.name,
-                "parameters": self.model.count_params(),
+                "parameters": sum(math.prod(w.shape) for w in self.model.weights),
                 "optimizer": type(self.model.optimizer).__name__,
             },
             **self.config,

@@ -69,7 +69,7 @@ class StreamProgram:
     def _run_single(self, batch: Any, index: Any) -> tuple[Any, Logs]:
         self.job.enter(index)
         logs = self._step(batch)
-        return self.job.keep_on(), self.job.finish(logs)
+        return self.job.keep_on(logs), self.job.finish(logs)
 
     def _run_block(self, iterator: Any, start: Any, stop: Any) -> tuple[Any, Logs]:
         self.job.enter(start)
@@ -79,7 +79,7 @@ class StreamProgram:
 
         def run(i: Any, batch: Any) -> tuple[Any, Any, Logs]:
             logs = step(batch)
-            return i + 1, self.job.keep_on(), logs
+            return i + 1, self.job.keep_on(logs), logs
 
         def body(i: Any, _: Any, logs: Logs) -> tuple[Any, Any, Logs]:
             if not marked:

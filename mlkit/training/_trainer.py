@@ -1,6 +1,7 @@
 """The trainer: one engine for every depth."""
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -131,7 +132,7 @@ class Trainer:
         steps, no_xla = self._replicas.steps(self), self._replicas.no_xla
         self._engine = Engine(self.model, steps, execution, self.averaged, no_xla)
         self._engine.own_program = self._replicas.program
-        self._prepared = False
+        self._prepared: set[str] = set()
         self._callbacks: list[Any] = []
         self._refuse_what_a_custom_step_ignores()
         self._replicas.refuse(self)
@@ -187,6 +188,10 @@ class Trainer:
         if overrides(self.model, "train_step"):
             return self.model.train_step(batch)
         variables = self.model.trainable_variables
+        if not variables:
+            warnings.warn(
+                f"{self.model.name!r} has no trainable weights: no step changes any.", stacklevel=2
+            )
         _, gradients = value_and_grad(
             lambda part: self._engine.model_step.loss(part, training=True),
             variables,
@@ -316,7 +321,7 @@ class Trainer:
         held_out = validation_source(
             validation_data, validation_batch_size or batch_size, validation_steps
         )
-        self._prepare(train)
+        self._prepare(train, "train")
         self._replicas.agree(self, train)
         log = None if run is None else RunLog(run, epochs, train)
         watching = gather_callbacks(callbacks, verbose, epochs, train, self, log)
@@ -358,7 +363,7 @@ class Trainer:
     ) -> dict[str, float]:
         """The loss and the metrics on some data, by name; the data as for `fit`."""
         data = source(x, y, sample_weight, batch_size=batch_size, steps=steps)
-        self._prepare(data)
+        self._prepare(data, "test")
         callback_list = keras.callbacks.CallbackList(
             callbacks, model=self.model, verbose=0, epochs=1, steps=data.steps
         )
@@ -372,15 +377,19 @@ class Trainer:
         with self._replicas.scope(), self.averaged():
             return run(self._engine, data)
 
-    def _prepare(self, data: Source) -> None:
+    def _prepare(self, data: Source, kind: str) -> None:
         """Create all variables, and look at the first examples before anything is learned."""
-        if self._prepared and self.model.built:
+        own = not self._has_the_default_step() and self.model.loss is None
+        if kind in self._prepared and (own or self.model.built):
             return
         head = data.head(8)
-        self._replicas.prepare(self._engine.model_step, head, self.share)
+        if own:
+            self._engine.prepare_own_step(data, kind)
+        else:
+            self._replicas.prepare(self._engine.model_step, head, self.share)
         if self._has_the_default_step():
             check_data(self.model, data, head)
         if self._average is not None:
             with self._replicas.scope():
                 self._average.build(self.model.trainable_variables)
-        self._prepared = True
+        self._prepared |= {kind} if own else {"train", "test"}
