@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from mlkit.training._arrays import Arrays
+from mlkit.training._composite import is_composite
 
 _SPARSE = ("sparse_categorical_crossentropy", "SparseCategoricalCrossentropy")
 # Names that callbacks of Keras put into the logs.
@@ -40,13 +41,17 @@ def check_finite(name: str, nest: Any) -> None:
     for leaf in keras.tree.flatten(nest):
         if leaf is None or not leaf.dtype.is_floating:
             continue
+        unit = "examples"
+        if is_composite(leaf):
+            unit = "stored values"
+            leaf = leaf.values if isinstance(leaf, tf.SparseTensor) else leaf.flat_values
         if not bool(tf.reduce_all(tf.math.is_finite(leaf))):
             bad = tf.math.logical_not(tf.math.is_finite(leaf))
             rows = tf.reduce_any(tf.reshape(bad, [tf.shape(bad)[0], -1]), axis=1)
             first = int(tf.where(rows)[0, 0])
             count = int(tf.reduce_sum(tf.cast(rows, tf.int32)))
             raise ValueError(
-                f"`{name}` holds NaN or infinity in {count} of {len(rows)} examples, the first at "
+                f"`{name}` holds NaN or infinity in {count} of {len(rows)} {unit}, the first at "
                 f"index {first}. Every weight would become NaN: clean the data."
             )
 

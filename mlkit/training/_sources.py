@@ -12,6 +12,7 @@ from mlkit._core.checks import check_integer, check_number
 from mlkit.data import Pipeline
 from mlkit.training._arrays import Arrays, convert, length
 from mlkit.training._class_weight import weights_of
+from mlkit.training._composite import composite_dataset, has_composite
 from mlkit.training._endless import Endless
 from mlkit.training._resident import ResidentPipeline, is_resident
 from mlkit.training._stream import Stream, as_tuple, from_generator, from_py_dataset
@@ -64,6 +65,9 @@ def source(
         return _stream(x, steps, shuffle, class_weight, seed)
     if x is None:
         raise ValueError("`x` must be data to train on. Received: x=None")
+    if has_composite((x, y, sample_weight)):
+        batches = composite_dataset(pack(x, y, sample_weight), batch_size or 32, shuffle, seed)
+        return _stream(batches, steps, shuffle, class_weight, seed)
     nest = pack(convert(x, "x"), convert(y, "y"), convert(sample_weight, "sample_weight"))
     size = length(nest)
     if class_weight is not None:

@@ -168,7 +168,14 @@ class Stream:
             self._sample = next(iter(self.dataset.take(1)), None)
         if self._sample is None:
             raise ValueError("The dataset is empty: it yields no batch.")
-        return keras.tree.map_structure(tf.convert_to_tensor, self._sample)
+        return keras.tree.map_structure(
+            lambda t: t if tf.is_tensor(t) else tf.convert_to_tensor(t), self._sample
+        )
+
+    @property
+    def dense(self) -> bool:
+        """Whether no part of a batch is sparse or ragged."""
+        return all(isinstance(s, tf.TensorSpec) for s in keras.tree.flatten(self.element_spec))
 
     @property
     def rehearsal(self) -> Any:
@@ -187,5 +194,6 @@ class Stream:
         return self._rehearsal
 
     def head(self, count: int) -> Any:
-        """The first examples of a first batch, for building and checking."""
-        return keras.tree.map_structure(lambda t: t[:count], self.first_batch())
+        """The first examples of a first batch, for building and checking; all, if not dense."""
+        batch = self.first_batch()
+        return keras.tree.map_structure(lambda t: t[:count], batch) if self.dense else batch
