@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from mlkit._state.variables import Snapshot
 from mlkit.training._arrays import Arrays
 from mlkit.training._composite import is_composite
 
@@ -30,7 +31,10 @@ def check_data(model: keras.Model, data: Any, head: Any) -> None:
     head_x, head_y, _ = keras.utils.unpack_x_y_sample_weight(head)
     if keras.tree.is_nested(y) or "call" not in dir(model):
         return
+    # Layers of augmentation draw wherever `training` is not told.
+    state = Snapshot(model.non_trainable_variables)
     y_pred = model(head_x)
+    state.restore()
     if not keras.tree.is_nested(y_pred):
         check_labels(model.loss, y, y_pred)
         check_broadcast(model.loss, head_y, y_pred)

@@ -219,3 +219,19 @@ def test_on_train_end_is_called_after_an_error_and_the_error_is_raised():
     with pytest.raises(RuntimeError, match="disk on fire"):
         mk.fit(compiled(), X, Y, verbose=0, callbacks=[Bad()])
     assert ended == [True]
+
+
+def test_looking_at_the_data_first_draws_no_random_number():
+    pictures = np.random.default_rng(0).random((40, 6, 6, 1)).astype("float32")
+    labels = np.arange(40) % 3
+    losses = []
+    for fit in (lambda m, *a, **k: m.fit(*a, **k), mk.fit):
+        keras.utils.set_random_seed(1)
+        flip = keras.layers.RandomFlip(seed=2)
+        model = keras.Sequential(
+            [keras.Input((6, 6, 1)), flip, keras.layers.Flatten(), keras.layers.Dense(3)]
+        )
+        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        history = fit(model, pictures, labels, epochs=2, batch_size=16, shuffle=False, verbose=0)
+        losses.append(history.history["loss"])
+    np.testing.assert_allclose(*losses, rtol=1e-5)
