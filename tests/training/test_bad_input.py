@@ -72,7 +72,7 @@ def test_a_model_that_is_not_compiled():
 
 def test_an_unknown_monitor_names_what_is_there():
     stop = keras.callbacks.EarlyStopping("val_acuracy")
-    with pytest.raises(ValueError, match=r"monitor='val_acuracy'.*loss, accuracy, val_loss"):
+    with pytest.raises(ValueError, match=r"monitor='val_acuracy'.*accuracy, loss, val_accuracy"):
         fit(callbacks=[stop], validation_data=(X, Y))
     with pytest.raises(ValueError, match="Give `validation_data`"):
         fit(callbacks=[keras.callbacks.EarlyStopping("val_loss")])
