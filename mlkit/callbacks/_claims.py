@@ -1,6 +1,7 @@
 """Callbacks that would undo each other's work are refused at the start."""
 
 import gc
+import inspect
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,9 +11,20 @@ _WHAT = {
     "rate": "set the learning rate",
     "weights": "put weights into the model when training ends",
 }
+
+
+def _builds_on_the_rate(schedule: Any) -> bool:
+    """Whether Keras calls it with the rate as it is, too: what others did to it stays."""
+    try:
+        inspect.signature(schedule).bind(0, 0.1)
+    except TypeError:
+        return False
+    return True
+
+
 # What callbacks of Keras do, by class and whether it is set up to do it.
 _KERAS: list[tuple[str, str, Any]] = [
-    ("LearningRateScheduler", "rate", lambda c: True),
+    ("LearningRateScheduler", "rate", lambda c: not _builds_on_the_rate(c.schedule)),
     ("ReduceLROnPlateau", "rate", lambda c: True),
     ("SwapEMAWeights", "weights", lambda c: True),
     ("EarlyStopping", "weights", lambda c: c.restore_best_weights),

@@ -155,6 +155,19 @@ def test_what_cannot_be_is_refused():
             train([WarmupReduceLROnPlateau("loss"), other], loop)
 
 
+@pytest.mark.parametrize("loop", ["fit", "step"])
+def test_a_scheduler_that_builds_on_the_rate_undoes_nothing(loop):
+    made = model(optimizer=keras.optimizers.SGD(0.4))
+    halve = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
+    never = keras.callbacks.ReduceLROnPlateau("loss", factor=0.1, patience=9)
+    train([halve, never], loop, made=made, epochs=2)
+    assert float(made.optimizer.learning_rate) == pytest.approx(0.1)
+    anew = keras.callbacks.LearningRateScheduler(lambda epoch: 0.1)
+    if loop == "step":
+        with pytest.raises(ValueError, match="both set the learning rate"):
+            train([anew, never], loop)
+
+
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
