@@ -41,7 +41,7 @@ LONG = {
 
 
 def pytest_collection_modifyitems(items):
-    """The fast tier, `-m "not slow"`, leaves out what is not over in a moment; the longest first."""
+    """The fast tier, `-m "not slow"`, leaves out what takes long, which is begun first."""
     for item in items:
         check = item.name.rpartition("-")[2].rstrip("]")
         compiling = item.path.name == "test_conformance.py" and check in COMPILING

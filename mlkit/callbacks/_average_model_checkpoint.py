@@ -10,7 +10,7 @@ import keras
 from mlkit._core.checks import check_bool
 from mlkit._core.types import Logs
 from mlkit._state.callbacks import find_direction
-from mlkit.callbacks._kept import Kept
+from mlkit._state.variables import Snapshot
 from mlkit.callbacks._model_state import optimizers_of
 from mlkit.callbacks._update_callback import multiple_after
 
@@ -110,7 +110,7 @@ class AverageModelCheckpoint(keras.callbacks.ModelCheckpoint):
     @contextmanager
     def _averages(self) -> Iterator[None]:
         model: Any = self.model
-        kept = Kept(model.trainable_variables)
+        kept = Snapshot(model.trainable_variables)
         model.optimizer.finalize_variable_values(model.trainable_variables)
         try:
             yield

@@ -9,8 +9,8 @@ import numpy as np
 from mlkit._core.checks import check_choice, check_integer, check_number
 from mlkit._core.optional import require
 from mlkit._core.types import Logs
+from mlkit._state.variables import Snapshot
 from mlkit.callbacks._claims import claim
-from mlkit.callbacks._kept import Kept
 from mlkit.callbacks._model_state import is_rate, metric_variables, optimizers_of, rates
 from mlkit.callbacks._monitor import say
 from mlkit.callbacks._update_callback import UpdateCallback
@@ -154,7 +154,7 @@ class LRFinder(UpdateCallback):
         claim(self)
         model: Any = self.model
         self._points, self.suggestion = [], None
-        own = Kept([*model.variables, *metric_variables(model)])
+        own = Snapshot([*model.variables, *metric_variables(model)])
         self._kept = (own, model.optimizer, model.train_function)
         model.optimizer = self._copy(model.optimizer)
         model.make_train_function(force=True)

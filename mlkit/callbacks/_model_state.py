@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from mlkit._core.types import Variable
-from mlkit.callbacks._kept import Kept
+from mlkit._state.variables import Snapshot
 from mlkit.optimizers.schedules import ScaledSchedule
 
 
@@ -19,7 +19,8 @@ def metric_variables(model: keras.Model) -> list[Variable]:
 @contextmanager
 def undisturbed(model: keras.Model) -> Iterator[None]:
     """Puts back what a forward pass changes: seeds, moving statistics, metrics."""
-    kept = Kept([*model.non_trainable_variables, *metric_variables(model)])
+    # Each replica's own values: assigned as a whole, all would get their mean.
+    kept = Snapshot([*model.non_trainable_variables, *metric_variables(model)])
     try:
         yield
     finally:

@@ -1,5 +1,6 @@
 """What a model does with a few examples, without leaving a trace."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import keras
@@ -18,13 +19,29 @@ def gradients_of(model: Any, x: Any, y: Any, sample_weight: Any = None) -> list[
     The model is run as in training (dropout, batch statistics); what that changes is put back.
     """
     variables = model.trainable_variables
-    with undisturbed(model):
+
+    def differentiate() -> Any:
         with tf.GradientTape() as tape:
             predicted = model(x, training=True)
             loss = model.compute_loss(x=x, y=y, y_pred=predicted, sample_weight=sample_weight)
-        found = tape.gradient(loss, variables)
+        # What is read between two steps of several replicas are the first one's variables.
+        return tape.gradient(loss, [_read(v) for v in variables])
+
+    with undisturbed(model):
+        if tf.distribute.has_strategy():
+            # In a scope Keras divides the loss by the replicas; a new thread is outside of it.
+            with ThreadPoolExecutor(1) as thread:
+                found = thread.submit(differentiate).result()
+        else:
+            found = differentiate()
     pairs = zip(variables, found, strict=True)
     return [(v, np.asarray(tf.convert_to_tensor(g))) for v, g in pairs if g is not None]
+
+
+def _read(variable: Any) -> Any:
+    inner = variable.value
+    strategy = getattr(inner, "distribute_strategy", None)
+    return variable if strategy is None else strategy.experimental_local_results(inner)[0]
 
 
 def outputs_of(model: Any, x: Any) -> Any:

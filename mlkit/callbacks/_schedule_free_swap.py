@@ -5,8 +5,8 @@ from typing import Any
 import keras
 
 from mlkit._core.types import Logs
+from mlkit._state.variables import Snapshot
 from mlkit.callbacks._claims import claim
-from mlkit.callbacks._kept import Kept
 from mlkit.callbacks._model_state import optimizers_of
 from mlkit.optimizers._base_average import BaseAverage
 
@@ -53,7 +53,7 @@ class ScheduleFreeSwap(keras.callbacks.Callback):
 
     def __init__(self) -> None:
         super().__init__()
-        self._kept: Kept | None = None
+        self._kept: Snapshot | None = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         claim(self)
@@ -68,7 +68,7 @@ class ScheduleFreeSwap(keras.callbacks.Callback):
     def on_test_begin(self, logs: Logs | None = None) -> None:
         model: Any = self.model
         self._put_back()
-        self._kept = Kept(model.trainable_variables)
+        self._kept = Snapshot(model.trainable_variables)
         for optimizer in self._optimizers():
             optimizer.assign_average_vars(model.trainable_variables)
 

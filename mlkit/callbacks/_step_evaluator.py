@@ -5,7 +5,7 @@ from typing import Any
 
 from mlkit._core.checks import check_choice, check_integer, check_number
 from mlkit._core.types import Logs
-from mlkit.callbacks._kept import Kept
+from mlkit._state.variables import Snapshot
 from mlkit.callbacks._logging_callback import LoggingCallback
 from mlkit.callbacks._model_state import metric_variables
 from mlkit.callbacks._monitor import Monitor, say
@@ -87,7 +87,7 @@ class StepEvaluator(LoggingCallback):
 
     def measure(self, logs: Logs) -> Mapping[str, float]:
         model: Any = self.model
-        kept = Kept(metric_variables(model))
+        kept = Snapshot(metric_variables(model))
         batch = {} if self.y is None else {"batch_size": self.batch_size}
         found = model.evaluate(self.x, self.y, verbose=0, return_dict=True, **batch)
         kept.restore()

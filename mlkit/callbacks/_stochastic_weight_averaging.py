@@ -9,8 +9,8 @@ from keras import ops
 
 from mlkit._core.checks import check_bool, check_choice, check_integer, check_number
 from mlkit._core.types import Logs, Variable
+from mlkit._state.variables import Snapshot
 from mlkit.callbacks._claims import claim
-from mlkit.callbacks._kept import Kept
 from mlkit.callbacks._model_state import layers_of, metric_variables
 from mlkit.callbacks._monitor import say
 from mlkit.callbacks._update_callback import UpdateCallback, multiple_after
@@ -180,7 +180,7 @@ def recalibrate(model: Any, data: Any, batch_size: int) -> int:
     momenta = [layer.momentum for layer in layers]
     mine = {id(v) for b in layers for v in (b.moving_mean, b.moving_variance)}
     others = [v for v in model.non_trainable_variables if id(v) not in mine]
-    kept = Kept([*others, *metric_variables(model)])
+    kept = Snapshot([*others, *metric_variables(model)])
     count = 0
     try:
         for count, x in enumerate(_batches(data, batch_size), 1):

@@ -246,3 +246,17 @@ def test_a_sink_of_ones_own():
 def test_wrong_arguments(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_gradients_on_two_replicas_are_those_of_one():
+    strategy = tf.distribute.MirroredStrategy(
+        ["CPU:0", "CPU:1"], cross_device_ops=tf.distribute.ReductionToOneDevice()
+    )
+    norms = []
+    for where in (None, strategy):
+        keras.utils.set_random_seed(0)
+        log = GradientLogger(X[:8], Y[:8], every=4)
+        options = {"epochs": 2, "batch_size": 8, "shuffle": False, "verbose": 0}
+        mk.fit(hidden_model(), X, Y, strategy=where, callbacks=[log], **options)
+        norms.append([list(values.values()) for _, values in log.history])
+    np.testing.assert_allclose(*norms, rtol=1e-4)
