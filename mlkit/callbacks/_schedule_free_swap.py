@@ -46,9 +46,6 @@ class ScheduleFreeSwap(keras.callbacks.Callback):
     # It changes what is trained: of several workers all must call it.
     on_all_workers = True
 
-    # It changes what is trained: of several workers all must call it.
-    on_all_workers = True
-
     claims = ("weights",)
 
     def __init__(self) -> None:

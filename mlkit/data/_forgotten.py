@@ -28,7 +28,8 @@ def forgotten(graph: Any) -> Iterator[tuple[str, str]]:
         if node.op.startswith("ShuffleDataset") and node.attr["reshuffle_each_iteration"].b:
             stage = _between(node, readers)
             if stage is not None:
-                yield f"`shuffle`, {_called(stage)}, and then `repeat`", _INSTEAD
+                what = f"`shuffle`, {_called(stage)}, and then `repeat` (or the next epoch)"
+                yield what, _INSTEAD
 
 
 def _between(node: Any, readers: dict[str, Any]) -> str | None:

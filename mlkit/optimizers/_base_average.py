@@ -45,9 +45,13 @@ class BaseAverage(BaseWrapper):
         """What they count there, in float32."""
         raise NotImplementedError
 
+    def seen(self) -> int:
+        """The updates up to the last that went into the average."""
+        return int(tf.convert_to_tensor(self._seen))  # on several replicas `int` alone fails
+
     def begun(self) -> bool:
         """Whether there is an average yet."""
-        return int(self._seen) > 0
+        return self.seen() > 0
 
     def after(self, variables: Sequence[Variable], kept: Any) -> None:
         def count() -> Tensor:

@@ -80,7 +80,7 @@ class SWA(BaseAverage):
         return 1.0 / (tf.cast(before, "float32") + 1.0)
 
     def begun(self) -> bool:
-        return int(self._seen) > self.start_averaging
+        return self.seen() > self.start_averaging
 
     def get_config(self) -> Config:
         return {

@@ -3,10 +3,11 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import mlkit as mk
 
-pytestmark = pytest.mark.slow  # 14 optimizers, each compiled in eight loops
+pytestmark = pytest.mark.slow  # 15 optimizers, each compiled in nine loops
 
 opt = mk.optimizers
 OPTIMIZERS = {
@@ -23,12 +24,19 @@ OPTIMIZERS = {
     "Lookahead": lambda: opt.Lookahead(opt.RectifiedAdam(0.01), 2),
     "SWA": lambda: opt.SWA(opt.Yogi(0.01), 2, 2),
     "MovingAverage": lambda: opt.MovingAverage(opt.LazyAdam(0.01), 0.5, dynamic_decay=True),
+    "ScheduleFree": lambda: opt.ScheduleFree(opt.Yogi(0.01)),
     "LearningRateMultiplier": lambda: opt.LearningRateMultiplier(opt.Adan(0.01), {"dense": 0.1}),
 }
-LOOPS = ("keras", "step", "fused", "epoch", "step+xla", "epoch+xla")
+LOOPS = ("keras", "replicas", "step", "fused", "epoch", "step+xla", "epoch+xla")
 
 X = np.random.default_rng(0).integers(0, 9, (24, 5))
 Y = np.random.default_rng(1).normal(size=(24, 2)).astype("float32")
+
+
+def two_replicas():
+    return tf.distribute.MirroredStrategy(
+        ["CPU:0", "CPU:1"], cross_device_ops=tf.distribute.ReductionToOneDevice()
+    )
 
 
 def trained(optimizer, loop):
@@ -41,6 +49,8 @@ def trained(optimizer, loop):
     options = {"batch_size": 8, "epochs": 2, "shuffle": False, "verbose": 0}
     if loop == "keras":
         model.fit(X, Y, **options)
+    elif loop == "replicas":
+        mk.fit(model, X, Y, execution="fused", strategy=two_replicas(), **options)
     else:
         mk.fit(model, X, Y, execution=loop, **options)
     return model

@@ -48,7 +48,7 @@ class ScaledSchedule(BaseSchedule):
 
     @property
     def scale(self) -> float:
-        return float(self._scale)
+        return float(keras.ops.convert_to_numpy(self._scale))
 
     @scale.setter
     def scale(self, scale: float) -> None:
