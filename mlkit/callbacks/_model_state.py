@@ -80,7 +80,11 @@ def lower_rates(
     """Multiply rates, or the scales of schedules, down to `low`; says what those are that fell."""
     told = []
     for optimizer, schedule in zip(optimizers_of(model.optimizer).values(), schedules, strict=True):
-        now = float(optimizer.learning_rate) if schedule is None else schedule.scale
+        now = (
+            float(ops.convert_to_numpy(optimizer.learning_rate))
+            if schedule is None
+            else schedule.scale
+        )
         new = max(now * factor, low)
         if new >= now:
             continue
