@@ -8,6 +8,11 @@ from mlkit.callbacks import WarmupReduceLROnPlateau
 from mlkit.optimizers.schedules import ExponentialDecay, ScaledSchedule
 from mlkit.testing import CallbackSpec
 
+
+def rate_of(made):
+    return float(keras.ops.convert_to_numpy(made.optimizer.learning_rate))
+
+
 SPECS = [
     CallbackSpec(
         WarmupReduceLROnPlateau,
@@ -17,7 +22,7 @@ SPECS = [
         },
         monitors="monitor",
         stateful=True,
-        observe=lambda c: [c.reductions, float(c.model.optimizer.learning_rate)],
+        observe=lambda c: [c.reductions, rate_of(c.model)],
     )
 ]  # fmt: skip
 
