@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -20,7 +21,16 @@ def snapshot(variables: Mapping[str, Any]) -> dict[str, Any]:
     buffer, and as long as the snapshot does, the update makes a new one.
     """
     divided = each_and_all(variables)
-    return divided | {k: tf.convert_to_tensor(v) for k, v in variables.items() if k not in divided}
+    return divided | {k: _read(v) for k, v in variables.items() if k not in divided}
+
+
+def _read(variable: Any) -> tf.Tensor:
+    inner = variable.value if isinstance(variable, keras.Variable) else variable
+    if not isinstance(inner, tf.Variable) or hasattr(inner, "values"):  # those of replicas
+        return tf.convert_to_tensor(inner)
+    # Half of what a conversion takes, for each of perhaps hundreds, while the training waits.
+    read: Any = tf.raw_ops.ReadVariableOp(resource=inner.handle, dtype=inner.dtype)
+    return read
 
 
 def write(folder: Path, values: Mapping[str, Any]) -> list[dict[str, Any]]:

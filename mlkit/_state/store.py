@@ -3,10 +3,10 @@
 import os
 import re
 import shutil
-import threading
 import time
 import warnings
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,11 +51,12 @@ class Store:
             check_integer("keep_every", keep_every, low=1)
         self.path = Path(path)
         self.keep, self.keep_best, self.mode = keep, keep_best, mode
-        self.best_count, self.keep_every, self.background = best_count, keep_every, background
+        self.best_count, self.keep_every = best_count, keep_every
         # By update, so that a save need not read the metrics of all checkpoints again.
         self._scores: dict[int, float | None] = {}
-        self._thread: threading.Thread | None = None
-        self._error: BaseException | None = None
+        # One thread for all saves: to start one each time would hold up the training.
+        self._writer = ThreadPoolExecutor(1) if background else None
+        self._saving: Future[None] | None = None
         self.path.mkdir(parents=True, exist_ok=True)
         files.remove_leftovers(self.path)
 
@@ -90,32 +91,21 @@ class Store:
         values = arrays.snapshot(variables)
         staged = self._stage(extra)
         facts = {"user": dict(facts or {}), "metrics": dict(metrics or {}), "time": time.time()}
-        if not self.background:
+        if self._writer is None:
             self._write(update, values, facts, staged)
-            return
-        job = (update, values, facts, staged)
-        self._thread = threading.Thread(target=self._try_write, args=job)
-        self._thread.start()
+        else:
+            self._saving = self._writer.submit(self._write, update, values, facts, staged)
 
     def wait(self) -> None:
         """Until a save in the background is done; raises its error."""
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
-        if self._error is not None:
-            error, self._error = self._error, None
-            raise error
+        saving, self._saving = self._saving, None
+        if saving is not None:
+            saving.result()
 
     def raise_error(self) -> None:
         """Raise the error of a save in the background that has failed; does not wait for one."""
-        if self._thread is not None and not self._thread.is_alive():
+        if self._saving is not None and self._saving.done():
             self.wait()
-
-    def _try_write(self, *args: Any) -> None:
-        try:
-            self._write(*args)
-        except BaseException as error:  # raised again by `wait`, in the thread of the caller
-            self._error = error
 
     def _stage(self, extra: Callable[[Path], None] | None) -> Path | None:
         """A folder with the extra files, to be moved into the checkpoint."""

@@ -117,7 +117,10 @@ def test_a_dataset_that_cannot_go_on_is_refused_at_the_start(tmp_path):
 
 def test_an_order_that_tensorflow_forgets_is_refused_at_the_start(tmp_path):
     for data in (rows().batch(32), rows().batch(32, drop_remainder=True).prefetch(2)):
-        with pytest.raises(ValueError, match=r"`shuffle`, `batch`, and then `repeat`. Use `mk.dat"):
+        with pytest.raises(
+            ValueError,
+            match=r"`shuffle`, `batch`, and then `repeat` .or the next epoch.. Use `mk.dat",
+        ):
             mk.fit(model(), data, run=tmp_path / "a", verbose=0)
     unknown = rows().filter(lambda x, y: True).batch(32)
     with pytest.raises(ValueError, match=r"`FilterDataset`, and then `repeat`"):
