@@ -12,6 +12,10 @@ from mlkit._core.types import Tensor
 
 _GOLDEN = 0x9E3779B97F4A7C15
 
+# AutoGraph would translate them anew for each function that is traced: half of what a pipeline
+# takes to be built.
+_PLAIN = tf.autograph.experimental.do_not_convert
+
 
 def _u64(value: int) -> Tensor:
     return tf.constant(value, tf.uint64)
@@ -31,6 +35,7 @@ def mix(word: Tensor) -> Tensor:
     return word ^ tf.bitwise.right_shift(word, _u64(31))
 
 
+@_PLAIN
 def fold(*words: int | Tensor) -> Tensor:
     """One well mixed word from several integers (scalars or tensors that broadcast)."""
     state = _u64(_GOLDEN)
@@ -39,6 +44,7 @@ def fold(*words: int | Tensor) -> Tensor:
     return state
 
 
+@_PLAIN
 def keys(seed: int | Tensor, epoch: int | Tensor, index: Tensor) -> Tensor:
     """Random keys of examples, one for each, for the augmentations of mlkit.
 
@@ -62,6 +68,7 @@ def keys(seed: int | Tensor, epoch: int | Tensor, index: Tensor) -> Tensor:
     return fold(seed, epoch, tf.convert_to_tensor(index))
 
 
+@_PLAIN
 def words(key: Tensor, count: int, stream: int = 0) -> Tensor:
     """`count` words for each key, shape `key.shape + (count,)`; streams are independent."""
     start = mix(key ^ mix(as_word(stream + 1) * _u64(_GOLDEN)))

@@ -15,6 +15,7 @@ from mlkit.data._source import as_source, small_checkpoints
 ROUNDS = 24
 
 
+@tf.autograph.experimental.do_not_convert
 def shuffled(position: Tensor, size: int | Tensor, seed: int | Tensor, epoch: Tensor) -> Tensor:
     """The indices that stand at `position` (int64, vector) in the order of an epoch."""
     word = fold(seed, epoch)
