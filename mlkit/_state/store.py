@@ -90,7 +90,8 @@ class Store:
         self.wait()
         values = arrays.snapshot(variables)
         staged = self._stage(extra)
-        facts = {"user": dict(facts or {}), "metrics": dict(metrics or {}), "time": time.time()}
+        # What is written in the background must not be what the training goes on to change.
+        facts = {"user": _copied(facts or {}), "metrics": dict(metrics or {}), "time": time.time()}
         if self._writer is None:
             self._write(update, values, facts, staged)
         else:
@@ -220,3 +221,12 @@ def check_same(variables: Mapping[str, Any], values: Mapping[str, np.ndarray]) -
             f"Not in it: {missing[:3]} ({len(missing)}). Only in it: {unknown[:3]} "
             f"({len(unknown)}). Of another shape: {shapes[:3]} ({len(shapes)})."
         )
+
+
+def _copied(value: Any) -> Any:
+    """Nested dicts and lists anew; what is in them is JSON's, which nobody changes in place."""
+    if isinstance(value, Mapping):
+        return {key: _copied(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_copied(v) if isinstance(v, (Mapping, list, tuple)) else v for v in value]
+    return value

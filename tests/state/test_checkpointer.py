@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import keras
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 import mlkit as mk
-from mlkit._state import files
+from mlkit._state import files, manifest
 
 
 def variables(seed=0):
@@ -85,6 +86,26 @@ def test_a_snapshot_does_not_follow_the_variable(tmp_path):
     checkpoints.wait()
     checkpoints.restore(mine)
     assert_same(mine, before)
+
+
+def test_facts_do_not_follow_what_they_were_given(tmp_path, monkeypatch):
+    """The history of a run grows while its checkpoint is being written."""
+    go_on = threading.Event()
+    write = manifest.write
+
+    def late(*args):
+        go_on.wait()
+        write(*args)
+
+    monkeypatch.setattr(manifest, "write", late)
+    facts = {"epochs": [0], "history": {"loss": [1.0]}}
+    checkpoints = mk.training.Checkpointer(tmp_path, background=True)
+    checkpoints.save(1, variables(), facts=facts)
+    facts["epochs"].append(1)
+    facts["history"]["loss"].append(0.5)
+    go_on.set()
+    checkpoints.wait()
+    assert checkpoints.load().facts["user"] == {"epochs": [0], "history": {"loss": [1.0]}}
 
 
 def test_other_variables_are_refused_and_none_is_changed(tmp_path):
