@@ -161,7 +161,7 @@ log = careless.fit(x, y, epochs=100, callbacks=[careless_stop], **options).histo
 in_hand = careless.evaluate(*held_out, verbose=0, return_dict=True)["loss"]
 restored = stopped.evaluate(*held_out, verbose=0, return_dict=True)["loss"]
 print(f"best in the history {min(log['val_loss']):.3f}, in hand {in_hand:.3f}")
-assert in_hand > restored + 0.03, "over five seeds 0.055 to 0.077 worse"
+assert in_hand > restored + 0.03, "over five seeds 0.057 to 0.087 worse"
 assert abs(restored - min(log["val_loss"])) < 1e-4, "restored: the quoted value is the real one"
 
 # %% [markdown]

@@ -270,7 +270,7 @@ def watched_accuracy(watch, train):
 honest = watched_accuracy(*parts(reshuffle=False))
 flattered = watched_accuracy(*parts(reshuffle=True))
 print(f"accuracy on wrong labels: honest {honest:.2f}, with the leak {flattered:.2f}")
-assert flattered > honest + 0.07, "clearly better than it is"
+assert flattered > honest + 0.03, "over five seeds 0.05 to 0.17 better than it is"
 
 # %% [markdown]
 # ## Tables: CSV, and preprocessing layers
