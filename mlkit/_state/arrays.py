@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from mlkit._state.manifest import Damaged
-from mlkit._state.replicas import each_and_all
+from mlkit._state.replicas import each_and_all, inner
 
 NAME = "variables.bin"
 
@@ -25,11 +24,11 @@ def snapshot(variables: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read(variable: Any) -> tf.Tensor:
-    inner = variable.value if isinstance(variable, keras.Variable) else variable
-    if not isinstance(inner, tf.Variable) or hasattr(inner, "values"):  # those of replicas
-        return tf.convert_to_tensor(inner)
+    value = inner(variable)
+    if not isinstance(value, tf.Variable) or hasattr(value, "values"):  # those of replicas
+        return tf.convert_to_tensor(value)
     # Half of what a conversion takes, for each of perhaps hundreds, while the training waits.
-    read: Any = tf.raw_ops.ReadVariableOp(resource=inner.handle, dtype=inner.dtype)
+    read: Any = tf.raw_ops.ReadVariableOp(resource=value.handle, dtype=value.dtype)
     return read
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -29,7 +30,7 @@ def _set_state(callback: Any, state: dict[str, Any]) -> None:
         return
     for name, value in state.items():
         setattr(callback, name, value)
-    if "ModelCheckpoint" in (c.__name__ for c in type(callback).__mro__):
+    if isinstance(callback, keras.callbacks.ModelCheckpoint):
         find_direction(callback)
 
 

@@ -86,7 +86,7 @@ def put_back(variables: Mapping[str, Any], values: Mapping[str, np.ndarray]) -> 
                 copy.assign(np.zeros_like(values[key]))
 
 
-def _inner(variable: Any) -> Any:
+def inner(variable: Any) -> Any:
     """What TensorFlow has for a variable of Keras."""
     return variable.value if isinstance(variable, keras.Variable) else variable
 
@@ -96,12 +96,12 @@ def _strategy(variable: Any) -> Any:
     found = getattr(variable, "synchronization", None)
     if found not in ("on_read", tf.VariableSynchronization.ON_READ):
         return None
-    strategy = getattr(_inner(variable), "distribute_strategy", None)
+    strategy = getattr(inner(variable), "distribute_strategy", None)
     return None if strategy is None or strategy.num_replicas_in_sync == 1 else strategy
 
 
 def _local(variable: Any) -> list[Any]:
-    return list(_strategy(variable).experimental_local_results(_inner(variable)))
+    return list(_strategy(variable).experimental_local_results(inner(variable)))
 
 
 def _numbers(strategy: Any) -> list[int]:

@@ -46,13 +46,9 @@ def _untracked(model: keras.Model) -> list[Any]:
     kinds = (keras.Optimizer, tf.Variable, tf.random.Generator)
     # Most of a model's attributes are neither, and a save asks each time.
     wanted = (*kinds, list, tuple, dict)
-    own = [(n, value) for n, value in vars(model).items() if isinstance(value, wanted)]
-    leaves = [leaf for name, value in sorted(own, key=_name) for _, leaf in _walk(name, value)]
+    own = {name: value for name, value in vars(model).items() if isinstance(value, wanted)}
+    leaves = [leaf for name in sorted(own) for _, leaf in _walk(name, own[name])]
     return [v for leaf in leaves if isinstance(leaf, kinds) for v in variables_of(leaf)]
-
-
-def _name(item: tuple[str, Any]) -> str:
-    return item[0]
 
 
 def _walk(name: str, value: Any) -> Iterator[tuple[str, Any]]:

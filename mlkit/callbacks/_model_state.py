@@ -43,12 +43,16 @@ def optimizers_of(optimizer: Any) -> dict[str, Any]:
     return {"": optimizer}
 
 
+def _rate(optimizer: Any) -> float:
+    return float(ops.convert_to_numpy(optimizer.learning_rate))
+
+
 def rates(model: Any) -> dict[str, float]:
     """The learning rates of the next update, by name."""
     found = {}
     for name, optimizer in optimizers_of(model.optimizer).items():
         key = f"learning_rate/{name}" if name else "learning_rate"
-        found[key] = float(ops.convert_to_numpy(optimizer.learning_rate))
+        found[key] = _rate(optimizer)
     return found
 
 
@@ -80,11 +84,7 @@ def lower_rates(
     """Multiply rates, or the scales of schedules, down to `low`; says what those are that fell."""
     told = []
     for optimizer, schedule in zip(optimizers_of(model.optimizer).values(), schedules, strict=True):
-        now = (
-            float(ops.convert_to_numpy(optimizer.learning_rate))
-            if schedule is None
-            else schedule.scale
-        )
+        now = _rate(optimizer) if schedule is None else schedule.scale
         new = max(now * factor, low)
         if new >= now:
             continue

@@ -9,6 +9,7 @@ import numpy as np
 # Only TensorFlow has a gradient of an eager function.
 import tensorflow as tf
 
+from mlkit._state.replicas import inner
 from mlkit.callbacks._model_state import undisturbed
 from mlkit.callbacks._pictures import table
 
@@ -39,9 +40,9 @@ def gradients_of(model: Any, x: Any, y: Any, sample_weight: Any = None) -> list[
 
 
 def _read(variable: Any) -> Any:
-    inner = variable.value
-    strategy = getattr(inner, "distribute_strategy", None)
-    return variable if strategy is None else strategy.experimental_local_results(inner)[0]
+    value = inner(variable)
+    strategy = getattr(value, "distribute_strategy", None)
+    return variable if strategy is None else strategy.experimental_local_results(value)[0]
 
 
 def outputs_of(model: Any, x: Any) -> Any:

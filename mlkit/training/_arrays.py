@@ -10,12 +10,18 @@ import tensorflow as tf
 from mlkit._core.types import Tensor
 from mlkit.data._memory import bytes_of, free_memory
 from mlkit.data._source import human
+from mlkit.training._composite import is_composite, sparse_tensor
 
 
-def as_array(value: Any, name: str) -> np.ndarray | tf.Tensor:
-    """One array as Keras takes it: floats in `floatx`, anything with `to_numpy` converted."""
+def as_array(value: Any, name: str) -> Any:
+    """One array as Keras takes it: floats in `floatx`, what is no array of numbers converted."""
     if isinstance(value, keras.KerasTensor):
         raise TypeError(f"`{name}` must hold data. Received a symbolic tensor: {value}")
+    if hasattr(value, "tocoo"):
+        rows = value.tocoo()
+        return sparse_tensor(rows, as_array(rows.data, name))
+    if is_composite(value):
+        return value
     if not isinstance(value, tf.Tensor):
         value = value.to_numpy() if hasattr(value, "to_numpy") else np.asarray(value)
         if value.dtype == object:
@@ -83,6 +89,8 @@ class Arrays:
     def steps(self) -> int:
         """Batches an epoch, the ragged one included."""
         return self.full + (self.remainder > 0)
+
+    dense = True  # what is sparse or ragged is no array, but a stream
 
     @property
     def lone(self) -> bool:

@@ -11,7 +11,6 @@ from mlkit.training._arrays import Arrays
 from mlkit.training._auto import Choice
 from mlkit.training._engine import Engine
 from mlkit.training._sources import Source
-from mlkit.training._stream import Stream
 
 # A job of fewer updates is over before a measurement pays.
 SHORT = 100
@@ -56,7 +55,7 @@ class Chooser:
             return asked
         if self.engine.no_xla is not None:
             return self._plain(self.engine.no_xla)
-        if isinstance(self.data, Stream) and not self.data.dense:
+        if not self.data.dense:
             return self._plain("XLA takes no sparse or ragged batches")
         if self.updates is None or self.updates <= SHORT:
             return self._plain(

@@ -5,12 +5,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from mlkit.training._arrays import convert
-
 
 def is_composite(leaf: Any) -> bool:
-    """Whether it is sparse (of TensorFlow or SciPy) or ragged."""
-    return isinstance(leaf, (tf.SparseTensor, tf.RaggedTensor)) or hasattr(leaf, "tocoo")
+    """Whether it is a sparse or a ragged tensor."""
+    return isinstance(leaf, (tf.SparseTensor, tf.RaggedTensor))
 
 
 def has_composite(nest: Any) -> bool:
@@ -22,19 +20,13 @@ def composite_dataset(
     nest: tuple[Any, ...], batch_size: int, shuffle: bool, seed: int
 ) -> tf.data.Dataset:
     """Batches of arrays of which some are sparse or ragged."""
-    found = keras.tree.map_structure(
-        lambda leaf: _tensor(leaf) if is_composite(leaf) else convert(leaf, "x"), nest
-    )
-    dataset = tf.data.Dataset.from_tensor_slices(found)
+    dataset = tf.data.Dataset.from_tensor_slices(nest)
     if shuffle:
         dataset = dataset.shuffle(len(dataset), seed=seed)
     return dataset.batch(batch_size)
 
 
-def _tensor(leaf: Any) -> Any:
-    if not hasattr(leaf, "tocoo"):
-        return leaf
-    rows = leaf.tocoo()
+def sparse_tensor(rows: Any, values: Any) -> tf.SparseTensor:
+    """A matrix of SciPy in coordinates, with these values in the place of its own."""
     indices = tf.stack([tf.cast(rows.row, tf.int64), tf.cast(rows.col, tf.int64)], axis=1)
-    values = convert(rows.data, "x")
     return tf.sparse.reorder(tf.SparseTensor(indices, values, rows.shape))

@@ -112,7 +112,7 @@ class Engine:
     def step(self, data: Source, kind: str) -> Step:
         """The step of a kind; to a model's own one `x` alone comes bare, as in Keras."""
         step = self.steps[kind]
-        if isinstance(data, Arrays) and data.lone and overrides(self.model, f"{kind}_step"):
+        if data.lone and overrides(self.model, f"{kind}_step"):
             return lambda batch: step(batch[0])
         return step
 
@@ -137,9 +137,9 @@ class Engine:
         return metrics
 
     def _loss_is_finite(self, logs: Logs) -> Any:
-        tracker = self.model_step.tracker()
         if "loss" in logs:
             return tf.reduce_all(tf.math.is_finite(logs["loss"]))
+        tracker = self.model_step.tracker()
         if tracker is None:
             raise ValueError(
                 "A callback watches for a loss that is not finite, but the model keeps its loss "
@@ -159,10 +159,6 @@ class Engine:
         if not self.resets_in_graph():
             self.model.reset_metrics()
 
-    def to_logs(self, raw: Logs) -> dict[str, Any]:
-        """Python numbers, in Keras' order."""
-        return to_python(raw)
-
     def for_evaluation(self, data: Source) -> Choice:
         """Evaluation takes the program of training, as far as the data allow it."""
         choice = self.asked_for(data) if self.execution != "auto" else self.choice
@@ -180,6 +176,6 @@ class Engine:
         choice = self.for_evaluation(data)
         with self.averaged():
             raw, _ = self.program("test", data, choice).run(0, 0, data.steps)
-        logs = self.to_logs(raw)
+        logs = to_python(raw)
         callback_list.on_test_end(logs)
         return logs

@@ -1,7 +1,6 @@
 """A run that is kept in a directory: locked, resumed, saved."""
 
 import hashlib
-import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -15,7 +14,7 @@ from mlkit.data._fingerprint import fingerprint
 from mlkit.training._arrays import Arrays
 from mlkit.training._checkpointer import Checkpointer
 from mlkit.training._keeper import Keeper
-from mlkit.training._run import make_directory
+from mlkit.training._run import make_directory, parameters_of
 
 _LARGER_IS_BETTER = ("acc", "auc", "f1", "precision", "recall", "iou", "dice", "matthews", "kappa")
 
@@ -45,7 +44,7 @@ def _fingerprint(trainer: Any, data: Any) -> dict[str, Any]:
         "model": type(trainer.model).__name__,
         "loss": _named(getattr(trainer.model, "loss", None)),
         "elements of the data": str(data.signature()[0]),
-        "parameters": sum(math.prod(w.shape) for w in trainer.model.weights),
+        "parameters": parameters_of(trainer.model),
         "optimizer": type(trainer.optimizer).__name__,
         "accumulate": trainer.accumulate,
         "batch_size": getattr(data, "batch_size", None),

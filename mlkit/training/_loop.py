@@ -29,7 +29,7 @@ def flat(logs: dict[str, Any]) -> dict[str, Any]:
 
 
 def to_python(logs: dict[str, Any]) -> dict[str, Any]:
-    """Tensors as Python floats; a metric with a vector as an array."""
+    """Tensors as Python floats, in Keras' order; a metric with a vector as an array."""
     values = {name: np.asarray(value) for name, value in flat(logs).items()}
     return {name: float(v) if v.ndim == 0 else v for name, v in values.items()}
 
@@ -145,7 +145,7 @@ class Loop:
         self.callbacks.on_epoch_begin(epoch)
         if self.end.logs is None:
             raw = self._run_steps(epoch) or self.model.get_metrics_result()
-            self.end.logs = self.engine.to_logs(raw)
+            self.end.logs = to_python(raw)
         logs = self.end.logs
         if self.plan.validate is not None and not self.end.validated:
             if self.plan.validate_every is None and self.plan.validate_epochs(epoch + 1):
@@ -200,9 +200,9 @@ class Loop:
 
     def _between_blocks(self, logs: dict[str, Any]) -> None:
         if self.watchers.all:
-            self.watchers.batch_end(self.step - 1, self.engine.to_logs(logs))
+            self.watchers.batch_end(self.step - 1, to_python(logs))
         if self.progress is not None and self.progress.live and self.step != self.plan.steps:
-            self.progress.show(self.step, self.engine.to_logs(logs))
+            self.progress.show(self.step, to_python(logs))
         self._agree()
         every = self.plan.validate_every
         if every is not None and self.plan.validate is not None and self.update % every == 0:

@@ -47,7 +47,7 @@ class RunLog(keras.callbacks.Callback):
             "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "model": {
                 "name": self.model.name,
-                "parameters": sum(math.prod(w.shape) for w in self.model.weights),
+                "parameters": parameters_of(self.model),
                 "optimizer": type(self.model.optimizer).__name__,
             },
             **self.config,
@@ -96,6 +96,11 @@ def _epoch_of(line: str) -> float:
         return json.loads(line)["epoch"]
     except (ValueError, KeyError, TypeError):
         return float("inf")
+
+
+def parameters_of(model: keras.Model) -> int:
+    """The number of weights, also of a model without `call`, which Keras does not count."""
+    return sum(math.prod(w.shape) for w in model.weights)
 
 
 def make_directory(path: Path) -> None:

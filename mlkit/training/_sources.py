@@ -65,10 +65,10 @@ def source(
         return _stream(x, steps, shuffle, class_weight, seed)
     if x is None:
         raise ValueError("`x` must be data to train on. Received: x=None")
-    if has_composite((x, y, sample_weight)):
-        batches = composite_dataset(pack(x, y, sample_weight), batch_size or 32, shuffle, seed)
-        return _stream(batches, steps, shuffle, class_weight, seed)
     nest = pack(convert(x, "x"), convert(y, "y"), convert(sample_weight, "sample_weight"))
+    if has_composite(nest):
+        batches = composite_dataset(nest, batch_size or 32, shuffle, seed)
+        return _stream(batches, steps, shuffle, class_weight, seed)
     size = length(nest)
     if class_weight is not None:
         nest = _weighted(nest, class_weight)

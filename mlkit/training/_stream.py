@@ -120,6 +120,7 @@ class Stream:
 
     shuffle = False
     identity = None
+    lone = False  # elements are handed on as they are
     residence = "a stream of batches"
 
     def __init__(

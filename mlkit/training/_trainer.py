@@ -379,16 +379,17 @@ class Trainer:
 
     def _prepare(self, data: Source, kind: str) -> None:
         """Create all variables, and look at the first examples before anything is learned."""
-        own = not self._has_the_default_step() and self.model.loss is None
+        default = self._has_the_default_step()
+        own = not default and self.model.loss is None
         if kind in self._prepared and (own or self.model.built):
             return
-        head = data.head(8)
         if own:
             self._engine.prepare_own_step(data, kind)
         else:
+            head = data.head(8)
             self._replicas.prepare(self._engine.model_step, head, self.share)
-        if self._has_the_default_step():
-            check_data(self.model, data, head)
+            if default:
+                check_data(self.model, data, head)
         if self._average is not None:
             with self._replicas.scope():
                 self._average.build(self.model.trainable_variables)
