@@ -1,6 +1,5 @@
 """Rules for callbacks: the same in every loop, kept over a resume, clean at the end."""
 
-import inspect
 import json
 import warnings
 from typing import Any
@@ -60,11 +59,10 @@ def _close(a: Any, b: Any) -> bool:
 def keeps_arguments(spec: CallbackSpec) -> None:
     """Every argument of `__init__` is an attribute of the same name, with the value given."""
     callback = spec.make()
-    names = inspect.signature(spec.cls).parameters
     lost = [
         name
         for name, value in spec.kwargs.items()
-        if name in names
+        if name in spec.parameters
         and (kept := getattr(callback, name, object())) is not value
         and not same(kept, value)
     ]

@@ -13,13 +13,6 @@ ALL = tuple(KINDS)
 _LOST = "A saved model comes back with another value, silently, and computes something else."
 
 
-def parameters(cls: type) -> dict[str, inspect.Parameter]:
-    """The named parameters of `__init__`."""
-    signature = inspect.signature(cls)
-    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return {n: p for n, p in signature.parameters.items() if p.kind not in variadic}
-
-
 def _base_names(kind: str) -> set[str]:
     return {*KINDS[kind].base_arguments, *KINDS[kind].also_base}
 
@@ -27,7 +20,7 @@ def _base_names(kind: str) -> set[str]:
 @check(*ALL)
 def kwargs_complete(spec: Spec) -> None:
     """`kwargs` gives every argument of `__init__` a value that is not its default."""
-    defaults = {n: p.default for n, p in parameters(spec.cls).items()}
+    defaults = {n: p.default for n, p in spec.parameters.items()}
     ours = [n for n in defaults if n not in _base_names(spec.kind)]
     missing = [n for n in ours if n not in spec.kwargs]
     if spec.kind == "optimizer":
@@ -67,7 +60,7 @@ def config_complete(spec: Spec) -> None:
     """Every argument of `__init__` is in `get_config()`, with the value given."""
     config = spec.make().get_config()
     wrong = []
-    for name in parameters(spec.cls):
+    for name in spec.parameters:
         if name not in spec.kwargs:
             continue
         if name not in config:

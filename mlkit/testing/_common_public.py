@@ -7,7 +7,7 @@ import keras
 
 from mlkit._core.registry import public_package
 from mlkit.testing._check import check
-from mlkit.testing._common_config import ALL, parameters
+from mlkit.testing._common_config import ALL
 from mlkit.testing._report import CheckFailed, NotApplicable
 from mlkit.testing._spec import Spec
 
@@ -68,7 +68,7 @@ def documented(spec: Spec) -> None:
             mend="Say in one line what it computes, then each argument with meaning and default.",
         )
     init = inspect.getdoc(spec.cls.__init__) or ""
-    silent = [n for n in parameters(spec.cls) if n not in text and n not in init]
+    silent = [n for n in spec.parameters if n not in text and n not in init]
     silent = [n for n in silent if n not in ("name", "dtype", "trainable", "reduction")]
     if silent:
         raise CheckFailed(

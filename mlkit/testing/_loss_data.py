@@ -1,6 +1,5 @@
 """Batches for a loss: drawn, weighted, pushed to the ends of their range."""
 
-import inspect
 from typing import Any
 
 import keras
@@ -60,13 +59,13 @@ def value_and_gradient(loss: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
 
 def takes(spec: Any, name: str) -> bool:
     """Whether the class takes an argument of this name."""
-    return name in inspect.signature(spec.cls).parameters
+    return name in spec.parameters
 
 
 def has_logits(spec: LossSpec) -> bool:
     """Whether the predictions are logits, as far as `kwargs` or the data say."""
     if takes(spec, "from_logits"):
-        default = inspect.signature(spec.cls).parameters["from_logits"].default
+        default = spec.parameters["from_logits"].default
         return bool(spec.kwargs.get("from_logits", default))
     _, y_pred = batch(spec)
     return bool(np.min(y_pred, initial=0.0) < 0 or np.max(y_pred, initial=0.0) > 1)

@@ -1,6 +1,5 @@
 """Weights, gradients and runs for an optimizer."""
 
-import inspect
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -33,7 +32,7 @@ def neutral(spec: OptimizerSpec) -> dict[str, Any]:
     """`kwargs` without those of the base class, which would move the minimum."""
     base = KINDS["optimizer"].also_base
     found = {name: value for name, value in spec.kwargs.items() if name not in base}
-    decay = inspect.signature(spec.cls).parameters.get("weight_decay")
+    decay = spec.parameters.get("weight_decay")
     if decay is not None and decay.default is not None:
         found["weight_decay"] = 0.0
     return found
@@ -47,7 +46,7 @@ def make(spec: OptimizerSpec, learning_rate: Any = None, **overrides: Any) -> An
     arguments = {**neutral(spec), **overrides}
     rate = spec.learning_rate if learning_rate is None else learning_rate
     held = [n for n, v in arguments.items() if isinstance(v, keras.Optimizer)]
-    if "learning_rate" in inspect.signature(spec.cls).parameters:
+    if "learning_rate" in spec.parameters:
         arguments["learning_rate"] = rate
     elif held:
         inner = arguments[held[0]]

@@ -11,6 +11,7 @@ One frozen dataclass a kind. A test file of mlkit declares `SPECS = [LayerSpec(.
 Data are given as an array, or as a function of a `numpy.random.Generator` that returns one.
 """
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias
@@ -47,6 +48,14 @@ class Spec:
     @property
     def id(self) -> str:
         return self.name or self.cls.__name__
+
+    @property
+    def parameters(self) -> dict[str, inspect.Parameter]:
+        """The named parameters of `__init__`."""
+        # Not of the class: up to Python 3.11.2 that is `__new__`, which Keras inherits to all.
+        found = list(inspect.signature(self.cls.__init__).parameters.values())[1:]
+        variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        return {p.name: p for p in found if p.kind not in variadic}
 
     def make(self, **overrides: Any) -> Any:
         """A new instance from `kwargs`, with some of them replaced."""
