@@ -7,7 +7,6 @@ prints the table: what a callback observed in `model.fit` is what it observes ev
 
 import argparse
 import contextlib
-import functools
 import io
 import sys
 import tempfile
@@ -15,7 +14,8 @@ from pathlib import Path
 
 import keras
 import tensorflow as tf
-from callback_subjects import data, model
+from callback_subjects import Breaks, data, model
+from strategies import two_replicas
 
 import mlkit as mk
 from mlkit.testing import CallbackSpec
@@ -41,26 +41,8 @@ def specs(folder=HERE / "callbacks"):
     return {s.id: s for s in found if s.cls.__name__ not in NOT_HERE}
 
 
-@functools.cache
-def two_replicas():
-    """Not with the default collectives: a second strategy would meet the first one's."""
-    return tf.distribute.MirroredStrategy(
-        ["CPU:0", "CPU:1"], cross_device_ops=tf.distribute.ReductionToOneDevice()
-    )
-
-
 class Broken(Exception):
     pass
-
-
-class Breaks(keras.callbacks.Callback):
-    def __init__(self, epoch):
-        super().__init__()
-        self.epoch = epoch
-
-    def on_epoch_begin(self, epoch, logs=None):
-        if epoch == self.epoch:
-            raise Broken
 
 
 def train(subjects, column, *others, run=None):
@@ -87,7 +69,7 @@ def observed(subjects, column):
         return train(subjects, column)
     with tempfile.TemporaryDirectory() as folder:
         with contextlib.suppress(Broken):
-            train(subjects, column, Breaks(2), run=folder)
+            train(subjects, column, Breaks(2, Broken), run=folder)
         return train(subjects, column, Breaks(None), run=folder)
 
 

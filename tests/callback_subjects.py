@@ -36,6 +36,19 @@ def train(callbacks, loop="fit", made=None, *, epochs=3, **kwargs):
     return made
 
 
+class Breaks(keras.callbacks.Callback):
+    """Breaks a run off as an epoch begins; with None it never does."""
+
+    def __init__(self, epoch, error=RuntimeError):
+        super().__init__()
+        self.epoch = epoch
+        self.error = error
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.epoch:
+            raise self.error("broken")
+
+
 def values(made):
     """All variables of a model and of its optimizer, as arrays."""
     return [np.array(v) for v in [*made.variables, *made.optimizer.variables]]

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 from callback_subjects import LOOPS, data, model, train
 from sklearn.metrics import confusion_matrix
+from strategies import two_replicas
 
 import mlkit as mk
 from mlkit.callbacks import (
@@ -249,11 +250,8 @@ def test_wrong_arguments(make, message):
 
 
 def test_gradients_on_two_replicas_are_those_of_one():
-    strategy = tf.distribute.MirroredStrategy(
-        ["CPU:0", "CPU:1"], cross_device_ops=tf.distribute.ReductionToOneDevice()
-    )
     norms = []
-    for where in (None, strategy):
+    for where in (None, two_replicas()):
         keras.utils.set_random_seed(0)
         log = GradientLogger(X[:8], Y[:8], every=4)
         options = {"epochs": 2, "batch_size": 8, "shuffle": False, "verbose": 0}

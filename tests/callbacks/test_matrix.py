@@ -9,7 +9,7 @@ from pathlib import Path
 
 import keras
 import pytest
-from callback_subjects import data, model
+from callback_subjects import Breaks, data, model
 
 import mlkit as mk
 from mlkit.testing import CallbackSpec
@@ -39,16 +39,6 @@ def specs():
 
 
 SPECS_BY_NAME = {spec.cls.__name__: spec for spec in specs() if not spec.fit_kwargs}
-
-
-class Breaks(keras.callbacks.Callback):
-    def __init__(self, epoch):
-        super().__init__()
-        self.epoch = epoch
-
-    def on_epoch_begin(self, epoch, logs=None):
-        if epoch == self.epoch:
-            raise RuntimeError("broken")
 
 
 def run(spec, directory, breaks_in=None):

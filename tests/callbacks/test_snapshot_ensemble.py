@@ -3,7 +3,7 @@ import tempfile
 import keras
 import numpy as np
 import pytest
-from callback_subjects import LOOPS, data, model, train
+from callback_subjects import LOOPS, Breaks, data, model, train
 
 import mlkit as mk
 from mlkit.callbacks import SnapshotEnsemble
@@ -75,14 +75,9 @@ def test_the_cycles_are_those_of_the_schedule(growth):
 
 def test_kept_over_a_run_that_is_broken_off(tmp_path):
     def job(run, breaks_in=None):
-        class Breaks(keras.callbacks.Callback):
-            def on_epoch_begin(self, epoch, logs=None):
-                if epoch == breaks_in:
-                    raise RuntimeError("broken")
-
         snapshots = SnapshotEnsemble(tmp_path / f"{run} models", 3)
         options = {"epochs": 4, "batch_size": 8, "verbose": 0, "seed": 0, "run": tmp_path / run}
-        mk.fit(model(), *data(), callbacks=[snapshots, Breaks()], **options)
+        mk.fit(model(), *data(), callbacks=[snapshots, Breaks(breaks_in)], **options)
         return snapshots
 
     with pytest.raises(RuntimeError, match="broken"):

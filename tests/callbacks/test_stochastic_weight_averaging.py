@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from callback_subjects import LOOPS, data, model, train
+from callback_subjects import LOOPS, Breaks, data, model, train
 
 import mlkit as mk
 from mlkit.callbacks import StochasticWeightAveraging
@@ -124,15 +124,10 @@ def test_two_that_put_weights_into_the_model_are_refused():
 
 def test_kept_over_a_run_that_is_broken_off(tmp_path):
     def job(run, breaks_in=None):
-        class Breaks(keras.callbacks.Callback):
-            def on_epoch_begin(self, epoch, logs=None):
-                if epoch == breaks_in:
-                    raise RuntimeError("broken")
-
         x, y = data()
         made, swa = model(), StochasticWeightAveraging(1)
         options = {"epochs": 5, "batch_size": 8, "verbose": 0, "seed": 0, "run": tmp_path / run}
-        mk.fit(made, x, y, callbacks=[swa, Breaks()], **options)
+        mk.fit(made, x, y, callbacks=[swa, Breaks(breaks_in)], **options)
         return [swa.count, *made.get_weights()]
 
     with pytest.raises(RuntimeError, match="broken"):

@@ -7,7 +7,7 @@ import tempfile
 import keras
 import numpy as np
 import pytest
-from callback_subjects import LOOPS, data, model, train, values
+from callback_subjects import LOOPS, Breaks, data, model, train, values
 
 import mlkit as mk
 from mlkit.callbacks import TopKCheckpoint
@@ -150,16 +150,11 @@ def test_a_resumed_run_goes_on_with_its_files(tmp_path):
 
 def test_kept_over_a_run_that_is_broken_off(tmp_path):
     def job(breaks_in=None):
-        class Breaks(keras.callbacks.Callback):
-            def on_epoch_begin(self, epoch, logs=None):
-                if epoch == breaks_in:
-                    raise RuntimeError("broken")
-
         x, y = data()
         keep = TopKCheckpoint(tmp_path / "models", k=2, last=1, weights_only=True)
         mk.fit(
             model(), x, y, epochs=5, batch_size=8, validation_data=(x, 2 - y), verbose=0, seed=0,
-            run=tmp_path / "run", callbacks=[keep, Breaks()],
+            run=tmp_path / "run", callbacks=[keep, Breaks(breaks_in)],
         )  # fmt: skip
         return keep
 

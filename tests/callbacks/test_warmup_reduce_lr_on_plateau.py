@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 import pytest
-from callback_subjects import LOOPS, data, model, train
+from callback_subjects import LOOPS, Breaks, data, model, train
 
 import mlkit as mk
 from mlkit.callbacks import WarmupReduceLROnPlateau
@@ -125,15 +125,10 @@ def test_a_second_fit_scales_the_scaled_schedule_on():
 
 def test_kept_over_a_run_that_is_broken_off(tmp_path):
     def job(run, breaks_in=None):
-        class Breaks(keras.callbacks.Callback):
-            def on_epoch_begin(self, epoch, logs=None):
-                if epoch == breaks_in:
-                    raise RuntimeError("broken")
-
         made = model(optimizer=keras.optimizers.SGD(ExponentialDecay(0.1, 10, 0.5)))
         callback = WarmupReduceLROnPlateau("loss", 0.5, patience=2, min_delta=9)
         options = {"epochs": 5, "batch_size": 8, "verbose": 0, "seed": 0, "run": tmp_path / run}
-        mk.fit(made, *data(), callbacks=[callback, Breaks()], **options)
+        mk.fit(made, *data(), callbacks=[callback, Breaks(breaks_in)], **options)
         return [callback.reductions, *made.get_weights()]
 
     with pytest.raises(RuntimeError, match="broken"):

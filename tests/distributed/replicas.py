@@ -122,9 +122,9 @@ def main():
 
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-    two = tf.distribute.MirroredStrategy(
-        ["CPU:0", "CPU:1"], cross_device_ops=tf.distribute.ReductionToOneDevice()
-    )
+    from strategies import two_replicas
+
+    two = two_replicas()
     import replica_cases as cases
 
     chosen = [arguments.only] if arguments.only else list(parts)

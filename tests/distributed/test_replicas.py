@@ -7,6 +7,7 @@ import replica_cases as cases
 import tensorflow as tf
 from keras import layers
 from loop_subjects import compiled, digits_like, state
+from strategies import two_replicas
 
 import mlkit as mk
 
@@ -21,10 +22,7 @@ SOME = [
 
 @pytest.fixture(scope="module")
 def two():
-    # Not the default collectives: a second strategy in the process would meet the first one's.
-    return tf.distribute.MirroredStrategy(
-        ["CPU:0", "CPU:1"], cross_device_ops=tf.distribute.ReductionToOneDevice()
-    )
+    return two_replicas()
 
 
 def noisy():

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from scipy.spatial.distance import cdist
 from scipy.special import logsumexp
+from strategies import two_replicas
 
 from mlkit import losses
 from mlkit.testing import LossSpec
@@ -472,10 +473,7 @@ GATHERED = [s for s in SPECS if "across_replicas" in s.kwargs]
 
 @pytest.mark.parametrize("spec", GATHERED, ids=lambda s: s.id)
 def test_across_replicas_is_one_device_and_per_replica_is_each_alone(spec):
-    # Not the default collectives: those of two strategies in one process mix.
-    strategy = tf.distribute.MirroredStrategy(
-        ["CPU:0", "CPU:1"], cross_device_ops=tf.distribute.ReductionToOneDevice()
-    )
+    strategy = two_replicas()
     rng = np.random.default_rng(12)
     y, z = spec.y_true(rng)[:8], np.asarray(spec.y_pred(rng), "float32")[:8]
 

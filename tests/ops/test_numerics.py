@@ -6,6 +6,7 @@ import pytest
 import scipy.special
 import tensorflow as tf
 from scipy.spatial.distance import cdist
+from strategies import two_replicas
 
 from mlkit import ops
 
@@ -88,10 +89,7 @@ def test_nan_stays_nan():
 
 
 def test_gather_across_replicas_gives_all_rows_and_the_right_gradients():
-    # Not the default collectives: those of two strategies in one process mix.
-    strategy = tf.distribute.MirroredStrategy(
-        ["CPU:0", "CPU:1"], cross_device_ops=tf.distribute.ReductionToOneDevice()
-    )
+    strategy = two_replicas()
     x = np.arange(12, dtype="float32").reshape(6, 2)
     weight = np.linspace(1, 2, 12).reshape(6, 2).astype("float32")
 

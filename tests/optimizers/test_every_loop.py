@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from strategies import two_replicas
 
 import mlkit as mk
 
@@ -31,12 +31,6 @@ LOOPS = ("keras", "replicas", "step", "fused", "epoch", "step+xla", "epoch+xla")
 
 X = np.random.default_rng(0).integers(0, 9, (24, 5))
 Y = np.random.default_rng(1).normal(size=(24, 2)).astype("float32")
-
-
-def two_replicas():
-    return tf.distribute.MirroredStrategy(
-        ["CPU:0", "CPU:1"], cross_device_ops=tf.distribute.ReductionToOneDevice()
-    )
 
 
 def trained(optimizer, loop):

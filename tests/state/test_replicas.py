@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from loop_subjects import compiled, digits_like
+from strategies import two_replicas
 
 import mlkit as mk
 from mlkit._state.replicas import copies
@@ -15,10 +16,7 @@ X, Y = digits_like(151)
 
 @pytest.fixture(scope="module")
 def two():
-    # Not the default collectives: a second strategy in the process would meet the first one's.
-    return tf.distribute.MirroredStrategy(
-        ["CPU:0", "CPU:1"], cross_device_ops=tf.distribute.ReductionToOneDevice()
-    )
+    return two_replicas()
 
 
 def variables(strategy):

@@ -2,19 +2,9 @@
 
 import keras
 import pytest
-from callback_subjects import data, model
+from callback_subjects import Breaks, data, model
 
 import mlkit as mk
-
-
-class Breaks(keras.callbacks.Callback):
-    def __init__(self, epoch):
-        super().__init__()
-        self.epoch = epoch
-
-    def on_epoch_begin(self, epoch, logs=None):
-        if epoch == self.epoch:
-            raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("mode", ["auto", "max"])
@@ -38,7 +28,7 @@ def test_the_best_value_is_compared_before_the_first_epoch_ends(tmp_path, mode):
                 epochs=3,
                 batch_size=8,
                 verbose=0,
-                callbacks=[checkpoint, Breaks(epoch)],
+                callbacks=[checkpoint, Breaks(epoch, KeyboardInterrupt)],
                 run=tmp_path / "run",
             )
         except KeyboardInterrupt:
