@@ -37,6 +37,20 @@ def torch_weighted(y, z):
     return loss(z, y)
 
 
+def class_weighted():
+    from mlkit import losses
+
+    inner = losses.SparseCategoricalCrossentropy(from_logits=True)
+    return losses.Weighted(WEIGHTS, inner, reduction=None)
+
+
+def torch_class_weighted(y, z):
+    from torch import tensor
+    from torch.nn.functional import cross_entropy
+
+    return cross_entropy(z, y, tensor(WEIGHTS), reduction="none")
+
+
 def torch_poly(y, z):
     import torch
     from torch.nn.functional import cross_entropy, one_hot, softmax
@@ -189,6 +203,7 @@ CASES = [
         saturated,
         lambda y, z: __import__("torch").nn.functional.cross_entropy(z, y, reduction="none"),
     ),
+    beside("Weighted", "torch cross_entropy(weight)", class_weighted, plain, torch_class_weighted),
     beside("PolyLoss", "torch", loss("PolyLoss", epsilon=2.0, from_logits=True), plain, torch_poly),
     beside(
         "LogitAdjustedCrossentropy",
