@@ -8,6 +8,7 @@ import keras
 from mlkit._core.registry import public_package
 from mlkit.testing._check import check
 from mlkit.testing._common_config import ALL
+from mlkit.testing._kinds import KINDS
 from mlkit.testing._report import CheckFailed, NotApplicable
 from mlkit.testing._spec import Spec
 
@@ -67,6 +68,8 @@ def documented(spec: Spec) -> None:
             why="help() then shows that of the base class, which describes something else.",
             mend="Say in one line what it computes, then each argument with meaning and default.",
         )
+    if spec.cls.__init__ is KINDS[spec.kind].base.__init__:
+        return  # Keras' own arguments, which Keras documents
     init = inspect.getdoc(spec.cls.__init__) or ""
     silent = [n for n in spec.parameters if n not in text and n not in init]
     silent = [n for n in silent if n not in ("name", "dtype", "trainable", "reduction")]
