@@ -19,23 +19,31 @@ tf.config.set_logical_device_configuration(
 
 # Conformance checks that trace, compile, export or train: three quarters of the time of them all.
 COMPILING = {
-    "batches", "compiled", "evaluate", "export", "fit", "replicas", "saved_model", "xla",
+    "batches", "compiled", "ends_after_an_error", "evaluate", "export", "fit", "reference",
+    "replicas", "restore", "same_in_every_loop", "saved_model", "state", "used_again", "xla",
 }  # fmt: skip
 
 # Files that take 15 seconds and more: they compile, train, write or start processes all the time.
 LONG = {
-    "callbacks": ("top_k_checkpoint",),
-    "data": ("augment", "bucket", "pipeline", "records", "shaping", "shuffle", "split"),
+    "callbacks": (
+        "average_model_checkpoint", "ema_teacher", "freeze_bn", "gradual_unfreeze", "loggers",
+        "lr_finder", "matrix", "nan_recovery", "resume", "schedule_free_swap",
+        "snapshot_ensemble", "stochastic_weight_averaging", "tensor_board_logger",
+        "top_k_checkpoint", "warmup_reduce_lr_on_plateau",
+    ),
+    "cli": ("launch",),
+    "data": ("augment", "bucket", "in_fit", "pipeline", "records", "shaping", "shuffle", "split"),
     "distributed": ("replicas",),
     "gradients": ("every_transform",),
     "layers": ("crf",),
     "losses": ("bad_input", "chunked_sparse_categorical_crossentropy", "embeddings"),
     "metrics": ("streaming",),
-    "ops": ("chunked_attention", "crf", "spectral_norm"),
+    "ops": ("chunked_attention", "crf", "image", "spectral_norm"),
+    "optimizers": ("ada_belief", "adan", "rectified_adam", "soap", "yogi"),
     "testing": ("callback_checks", "layer_checks", "metric_checks", "optimizer_checks", "teeth"),
     "training": (
-        "depth3", "like_keras_fit", "multi_optimizer", "patch", "programs", "resume", "sam",
-        "update",
+        "depth3", "ema", "like_keras_fit", "models_of_their_own_step", "multi_optimizer", "patch",
+        "programs", "reproducible", "resident", "resume", "run_directory", "sam", "update",
     ),
 }  # fmt: skip
 
