@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 @pytest.mark.parametrize(
     "command",
     [
-        ["kill.py", "--kills", "10"],
+        ["kill.py", "--kills", "25"],
         ["corrupt.py", "--cases", "200"],
         ["sigterm.py", "--runs", "6"],
     ],
