@@ -5,8 +5,8 @@ import pytest
 
 import mlkit as mk
 
-rng = np.random.default_rng(0)
-X, Y = rng.normal(size=(64, 3)).astype("float32"), rng.normal(size=(64, 1)).astype("float32")
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(64, 3)).astype("float32"), RNG.normal(size=(64, 1)).astype("float32")
 OPTIONS = {"epochs": 2, "batch_size": 16, "shuffle": False, "verbose": 0}
 
 

@@ -9,7 +9,7 @@ from loop_subjects import compiled, digits_like, state
 
 import mlkit as mk
 
-rng = np.random.default_rng(0)
+RNG = np.random.default_rng(0)
 
 
 def net(outputs=1, **kwargs):
@@ -20,18 +20,19 @@ def net(outputs=1, **kwargs):
 
 
 def data(size, *shapes):
-    return tuple(rng.normal(size=(size, *s)).astype("float32") for s in shapes)
+    return tuple(RNG.normal(size=(size, *s)).astype("float32") for s in shapes)
 
 
 def tensors(gradients):
     return [None if g is None else tf.convert_to_tensor(g).numpy() for g in gradients]
 
 
-def assert_close(found, expected, rtol=1e-5, atol=1e-7):
+def assert_close(found, expected, rtol=1e-5):
+    """To a share of the largest element, or of a tenth: a sum of either sign loses its digits."""
     assert [g is None for g in found] == [g is None for g in expected]
     for a, b in zip(tensors(found), tensors(expected), strict=True):
         if a is not None:
-            np.testing.assert_allclose(a, b, rtol=rtol, atol=atol)
+            np.testing.assert_allclose(a, b, rtol=0, atol=rtol * max(np.abs(b).max(), 0.1))
 
 
 def squares(model):
@@ -55,7 +56,8 @@ def test_parts_give_what_the_whole_gives(size, parts, how):
     elif how != "eager":
         run = tf.function(run, jit_compile=how == "xla")
     loss, found = run(tuple(map(tf.constant, batch)))
-    np.testing.assert_allclose(loss, expected[0], rtol=1e-5)
+    # One example may be met by chance: the difference that is squared has lost its digits then.
+    np.testing.assert_allclose(loss, expected[0], rtol=1e-5, atol=1e-7)
     assert_close(found, expected[1])
 
 
@@ -71,7 +73,7 @@ def test_a_variable_that_is_not_used_has_none():
 def test_rows_of_an_embedding():
     table = layers.Embedding(9, 3)
     table.build((None, 4))
-    ids = rng.integers(0, 9, (10, 4))
+    ids = RNG.integers(0, 9, (10, 4))
 
     def loss_fn(batch):
         return ops.mean(ops.square(table(batch[0])))
@@ -241,7 +243,7 @@ def test_transforms_see_gradients_in_their_true_size(built, scaler):
     mk.training.apply_gradients(optimizer, scaled, weights, [look])
     assert_close(seen, true)
     moved = [b - v.numpy() for b, v in zip(before, weights, strict=True)]
-    assert_close([tf.constant(m) for m in moved], true, rtol=1e-4, atol=1e-6)
+    assert_close([tf.constant(m) for m in moved], true, rtol=1e-4)
 
 
 def test_what_a_transform_freezes_gives_no_warning(recwarn):
