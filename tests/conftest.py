@@ -1,5 +1,6 @@
 """What every test of mlkit gets: two logical devices, fixed seeds, no noise."""
 
+import gc
 import os
 import zlib
 
@@ -69,3 +70,11 @@ def seeds(request):
     if isinstance(drawn := getattr(request.module, "RNG", None), np.random.Generator):
         own = np.random.default_rng(zlib.crc32(request.node.name.encode()))
         drawn.bit_generator.state = own.bit_generator.state
+
+
+@pytest.fixture(autouse=True)
+def garbage():
+    """Graphs are cycles of objects: 230,000 destroyed at once took 18 s, one by one 1.4 s."""
+    yield
+    gc.collect()
+    gc.freeze()  # What outlives a test is not walked through again after each of the others.
