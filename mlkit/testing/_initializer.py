@@ -40,10 +40,6 @@ def shape_and_dtype(spec: InitializerSpec) -> None:
         )
 
 
-def _takes_seed(spec: InitializerSpec) -> bool:
-    return "seed" in spec.parameters
-
-
 @check("initializer")
 def seeded(spec: InitializerSpec) -> None:
     """The same seed gives the same values, and another seed others if anything is drawn."""
@@ -51,7 +47,7 @@ def seeded(spec: InitializerSpec) -> None:
 
     def values(seed: int) -> object:
         keras.utils.set_random_seed(seed)
-        return spec.make(**({"seed": seed} if _takes_seed(spec) else {}))(shape)
+        return spec.make(**({"seed": seed} if "seed" in spec.parameters else {}))(shape)
 
     again = difference(values(1), values(1), 0.0)
     if again:
@@ -85,7 +81,7 @@ def moments(spec: InitializerSpec) -> None:
 def _entries(spec: InitializerSpec) -> np.ndarray:
     """Entries of many draws, each under its own seed."""
     count = -(-_ENTRIES // max(1, int(np.prod(tuple(spec.shape)))))
-    seeds = [{"seed": 100 + i} if _takes_seed(spec) else {} for i in range(min(count, 500))]
+    seeds = [{"seed": 100 + i} if "seed" in spec.parameters else {} for i in range(min(count, 500))]
     draws = [leaves(spec.make(**seed)(tuple(spec.shape)))[0].ravel() for seed in seeds]
     return np.concatenate(draws).astype(np.float64)
 

@@ -57,14 +57,9 @@ def value_and_gradient(loss: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     return value, tape.gradient(value, y_pred)
 
 
-def takes(spec: Any, name: str) -> bool:
-    """Whether the class takes an argument of this name."""
-    return name in spec.parameters
-
-
 def has_logits(spec: LossSpec) -> bool:
     """Whether the predictions are logits, as far as `kwargs` or the data say."""
-    if takes(spec, "from_logits"):
+    if "from_logits" in spec.parameters:
         default = spec.parameters["from_logits"].default
         return bool(spec.kwargs.get("from_logits", default))
     _, y_pred = batch(spec)

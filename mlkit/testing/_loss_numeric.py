@@ -13,7 +13,6 @@ from mlkit.testing._loss_data import (
     extremes,
     independent,
     per_example,
-    takes,
     value_and_gradient,
 )
 from mlkit.testing._report import CheckFailed, NotApplicable
@@ -99,7 +98,7 @@ def numeric_gradient(spec: LossSpec) -> None:
 @check("loss")
 def from_logits(spec: LossSpec) -> None:
     """With `from_logits` the loss of z is that of sigmoid(z) or softmax(z) without it."""
-    if not takes(spec, "from_logits"):
+    if "from_logits" not in spec.parameters:
         raise NotApplicable("there is no argument `from_logits`")
     y_true, y_pred = batch(spec)
     logits = np.random.default_rng(0).normal(0, 2, y_pred.shape).astype(np.float32)
