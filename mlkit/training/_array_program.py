@@ -51,8 +51,9 @@ class ArrayProgram:
         compiled = function(self._loop_body, jit_compile=True, autograph=False)
         self._loop = compiled if xla and name == "epoch" else self._loop_body
         eager = name == "eager"
-        self._order = function(arrays.order, autograph=False)
-        self._for_epoch = function(arrays.for_epoch, autograph=False)
+        # Not the methods themselves: these data would live as long as the program.
+        self._order = function(lambda key: self.data.order(key), autograph=False)
+        self._for_epoch = function(lambda t, key: self.data.for_epoch(t, key), autograph=False)
         self._ordered = function(self._gather, autograph=False)
         self._block = function(self._run_block, autograph=False)
         self._whole = function(self._run_whole, autograph=False)
@@ -66,7 +67,7 @@ class ArrayProgram:
         """
         key = tf.constant([self.data.seed, epoch], tf.int64)
         if self.name == "epoch" and self.whole and start == 0 and stop == self.data.steps:
-            self._forget()
+            self.forget()
             return self._count(self._whole(self.data.tensors, key), start, stop)
         if self.name in ("epoch", "fused"):
             source = self._source(epoch, key)
@@ -97,14 +98,15 @@ class ArrayProgram:
                 return logs, i + 1 - start
         return logs, stop - start
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Let go of the data in their order."""
         self._epoch = self._source_of_epoch = None
 
     def _source(self, epoch: int, key: Any) -> Any:
         """The data with the epoch's order, or in that order already; kept from block to block."""
         mark = (epoch, id(self.data))
         if self._epoch != mark:
-            self._forget()  # or two copies would be alive for a moment
+            self.forget()  # or two copies would be alive for a moment
             tensors = self._for_epoch(self.data.tensors, key)
             pregather = self.name == "epoch"
             self._source_of_epoch = (

@@ -19,10 +19,11 @@ import keras
 import tensorflow as tf
 
 # Seconds that XLA takes on a CPU beside tracing, measured on nets of 300 to 4,000 operations.
-COMPILE_BASE, COMPILE_PER_OP = 0.6, 0.0005
-# Part of a step that XLA saves on a CPU where there is no convolution: 0.65 to 0.75 where an
-# operation is over in microseconds (MLPs), 0.16 to 0.3 where it has much to do (transformers).
-SAVED_SMALL, SAVED_LARGE, SMALL_OPERATION = 0.6, 0.25, 20e-6
+COMPILE_BASE, COMPILE_PER_OP = 0.6, 0.0008
+# Part of a step that XLA saves on a CPU where there is no convolution: 0.55 to 0.75 where an
+# operation takes up to 6 microseconds (MLPs), 0.4 at 8 to 12 (LSTM), 0.16 to 0.3 at 17 and more
+# (transformers).
+SAVED_SMALL, SAVED_LARGE, SMALL_OPERATION = 0.6, 0.25, 12e-6
 # A convolution in an XLA loop on a CPU takes 50 to 80 times as long as outside.
 CONVOLUTIONS = ("Conv2D", "Conv3D", "DepthwiseConv2dNative")
 # Operations without a kernel in XLA that models and losses use.

@@ -87,6 +87,14 @@ class Engine:
             self.residence = data.residence
         return program
 
+    def release(self, kind: str) -> None:
+        """Let go of the data: a trainer outlives them, and would keep copies and open iterators."""
+        for (key, _), program in self._programs.items():
+            if key[0] == kind:
+                program.data = None
+                if isinstance(program, ArrayProgram):
+                    program.forget()
+
     def asked_for(self, data: Source) -> Choice | None:
         """The program that was asked for by name; None for `"auto"`."""
         if self.own_program is not None:
@@ -177,5 +185,6 @@ class Engine:
         with self.averaged():
             raw, _ = self.program("test", data, choice).run(0, 0, data.steps)
         logs = to_python(raw)
+        self.release("test")
         callback_list.on_test_end(logs)
         return logs

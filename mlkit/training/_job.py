@@ -46,6 +46,7 @@ def run_job(
     finally:
         # Also after an error and Ctrl-C: files are closed and weights put back.
         loop.callbacks.on_train_end(logs)
+        engine.release("train")
 
 
 def _loop(
