@@ -11,6 +11,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+# What an operation over the workers ends with when one of them cannot be reached. The last is of a
+# worker that is cut off itself: its own heartbeats come back from nowhere.
+_LOST = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+)
 # In the `repr` of functions and configurations: two processes need not have them alike. A name may
 # hold a number that counts up in the process.
 _OF_A_PROCESS = re.compile(r" at 0x[0-9a-f]+|'shared_object_id': \d+|'name': '[^']*'")
@@ -30,7 +38,12 @@ class Workers:
         self._strategy = strategy
         resolver: Any = strategy.cluster_resolver
         self.place = f"/job:{resolver.task_type}/replica:0/task:{resolver.task_id}"
-        has_chief = bool(resolver.cluster_spec().as_dict().get("chief"))
+        spec = resolver.cluster_spec().as_dict()
+        has_chief = bool(spec.get("chief"))
+        tasks = [
+            (kind, str(i)) for kind in ("chief", "worker") for i in range(len(spec.get(kind, ())))
+        ]
+        self.others = sorted(set(tasks) - set(_TASK.findall(self.place)))
         self.chief = resolver.task_type == "chief" or (not has_chief and resolver.task_id == 0)
         self._gather = tf.function(self._gathered, autograph=False)
 
@@ -107,10 +120,12 @@ def lost_peers_named(workers: Workers | None) -> Iterator[None]:
     """
     try:
         yield
-    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
+    except _LOST as error:
         if workers is None:
             raise
         tasks = sorted(set(_TASK.findall(str(error))) - set(_TASK.findall(workers.place)))
+        if not tasks and len(workers.others) == 1:
+            tasks = workers.others
         names = " or ".join(f"{kind} {index}" for kind, index in tasks) or "another worker"
         raise RuntimeError(
             f"The connection to {names} was lost: that process has ended, was stopped, or cannot "

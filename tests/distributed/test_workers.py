@@ -132,7 +132,7 @@ def test_what_rests_on_a_count_of_updates_is_refused_with_servers():
 
 def test_a_worker_that_was_lost_is_named():
     class Here:
-        place = "/job:worker/replica:0/task:0"
+        place, others = "/job:worker/replica:0/task:0", [("worker", "1")]
 
     lost = tf.errors.UnavailableError(
         None, None, "/job:worker/replica:0/task:0 has lost /job:worker/replica:0/task:1: reset"
@@ -140,6 +140,10 @@ def test_a_worker_that_was_lost_is_named():
     with pytest.raises(RuntimeError, match="The connection to worker 1 was lost"):
         with lost_peers_named(Here()):
             raise lost
+    # A worker that is cut off itself is told of nobody.
+    with pytest.raises(RuntimeError, match="The connection to worker 1 was lost"):
+        with lost_peers_named(Here()):
+            raise tf.errors.DeadlineExceededError(None, None, "RPC: Heartbeat")
     with pytest.raises(tf.errors.UnavailableError), lost_peers_named(None):
         raise lost
 
