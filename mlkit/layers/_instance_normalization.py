@@ -120,15 +120,14 @@ class InstanceNormalization(keras.layers.Layer):
 
     def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         dtype = keras.backend.result_type(inputs.dtype, "float32")
-        x = ops.cast(inputs, dtype)
-        valid = None if mask is None else self._broadcast_mask(mask)
-        if valid is None:
-            mean, variance = ops.moments(x, axes=self._positions, keepdims=True)
-            centered = x - mean
-        else:
+        x, valid = ops.cast(inputs, dtype), None
+        if mask is not None:
+            valid = self._broadcast_mask(mask)
             x = ops.where(valid, x, 0)  # also where the padding holds NaN
-            centered = ops.where(valid, x - self._mean(x, valid), 0)
-            variance = self._mean(ops.square(centered), valid)
+        centered = x - self._mean(x, valid)
+        if valid is not None:
+            centered = ops.where(valid, centered, 0)
+        variance = self._mean(ops.square(centered), valid)
         factor = ops.rsqrt(variance + self.epsilon)
         if self.gamma is not None:
             factor = factor * self._along_channels(self.gamma, dtype)
@@ -139,8 +138,10 @@ class InstanceNormalization(keras.layers.Layer):
             y = y if valid is None else ops.where(valid, y, 0)
         return ops.cast(y, self.compute_dtype)
 
-    def _mean(self, x: Tensor, valid: Tensor) -> Tensor:
+    def _mean(self, x: Tensor, valid: Tensor | None) -> Tensor:
         """Mean over the valid positions; `x` is zero at the others."""
+        if valid is None:
+            return ops.mean(x, axis=self._positions, keepdims=True)
         # The mask may be shorter than the positions: what it does not cover counts whole.
         count = ops.sum(
             ops.cast(valid, x.dtype) * ops.ones_like(x), axis=self._positions, keepdims=True

@@ -2,8 +2,7 @@
 
 Both sides make the same number of updates in one compiled `tf.while_loop`, in a tf.function and
 under XLA. The gradients depend on the weights, so that nothing can be computed before the loop. A
-goal stands only where the arithmetic is that of Adam: moments and a root for each weight. Lookahead
-and SWA keep a further copy of all weights beside an Adam, and read or write it in some updates.
+goal stands only where the arithmetic is that of Adam: moments and a root for each weight.
 """
 
 from collections.abc import Callable
@@ -60,8 +59,8 @@ ROWS = [
     *rows(lambda: opt.AdaBelief(), SAME),
     *rows(lambda: opt.LazyAdam(), SAME, "LazyAdam, dense"),
     *rows(lambda: opt.Yogi(), SAME),
-    *rows(lambda: opt.Lookahead(opt.Adam(1e-3)), ANY, "Lookahead(Adam)"),
-    *rows(lambda: opt.SWA(opt.Adam(1e-3)), ANY, "SWA(Adam)"),
+    *rows(lambda: opt.Lookahead(opt.Adam(1e-3)), SAME, "Lookahead(Adam)"),
+    *rows(lambda: opt.SWA(opt.Adam(1e-3)), SAME, "SWA(Adam)"),
     *rows(lambda: opt.ScheduleFree(opt.SGD(1e-3)), ANY, "ScheduleFree(SGD)"),
     *rows(lambda: opt.SOAP(1e-3), SAME, "SOAP, vectors"),
     *rows(lambda: opt.SGDW(1e-4, 1e-3, 0.9), ANY, "SGDW, momentum"),
