@@ -56,7 +56,7 @@ def train(subjects, column, *others, run=None):
     if column == "fit":
         made.fit(x, y, **options)
     else:
-        program = column if column in ("step", "fused", "epoch") else "fused"
+        program = {"2 replicas": "fused", "resumed": "epoch"}.get(column, column)
         strategy = two_replicas() if column == "2 replicas" else None
         trainer = mk.Trainer(made, execution=program, seed=0, strategy=strategy)
         trainer.fit(x, y, run=run, **options)
@@ -68,9 +68,11 @@ def observed(subjects, column):
     if column != "resumed":
         return train(subjects, column)
     with tempfile.TemporaryDirectory() as folder:
-        with contextlib.suppress(Broken):
+        try:
             train(subjects, column, Breaks(2, Broken), run=folder)
-        return train(subjects, column, Breaks(None), run=folder)
+        except Broken:
+            return train(subjects, column, Breaks(None), run=folder)
+    raise RuntimeError("The run was not broken off: nothing was resumed.")
 
 
 def main():

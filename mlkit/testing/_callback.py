@@ -59,11 +59,10 @@ def _close(a: Any, b: Any) -> bool:
 def keeps_arguments(spec: CallbackSpec) -> None:
     """Every argument of `__init__` is an attribute of the same name, with the value given."""
     callback = spec.make()
-    names = spec.parameters
     lost = [
         name
         for name, value in spec.kwargs.items()
-        if name in names
+        if name in spec.parameters
         and (kept := getattr(callback, name, object())) is not value
         and not same(kept, value)
     ]

@@ -14,6 +14,7 @@ Data are given as an array, or as a function of a `numpy.random.Generator` that 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar, TypeAlias
 
 import keras
@@ -49,7 +50,7 @@ class Spec:
     def id(self) -> str:
         return self.name or self.cls.__name__
 
-    @property
+    @cached_property
     def parameters(self) -> dict[str, inspect.Parameter]:
         """The named parameters of `__init__`."""
         # Not of the class: up to Python 3.11.2 that is `__new__`, which Keras inherits to all.

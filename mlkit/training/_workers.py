@@ -37,13 +37,9 @@ class Workers:
     def __init__(self, strategy: tf.distribute.Strategy) -> None:
         self._strategy = strategy
         resolver: Any = strategy.cluster_resolver
-        self.place = f"/job:{resolver.task_type}/replica:0/task:{resolver.task_id}"
-        spec = resolver.cluster_spec().as_dict()
-        has_chief = bool(spec.get("chief"))
-        tasks = [
-            (kind, str(i)) for kind in ("chief", "worker") for i in range(len(spec.get(kind, ())))
-        ]
-        self.others = sorted(set(tasks) - set(_TASK.findall(self.place)))
+        tasks, here = _tasks(resolver), (resolver.task_type, str(resolver.task_id))
+        has_chief = any(kind == "chief" for kind, _ in tasks)
+        self.others = [task for task in tasks if task != here]
         self.chief = resolver.task_type == "chief" or (not has_chief and resolver.task_id == 0)
         self._gather = tf.function(self._gathered, autograph=False)
 
@@ -123,7 +119,8 @@ def lost_peers_named(workers: Workers | None) -> Iterator[None]:
     except _LOST as error:
         if workers is None:
             raise
-        tasks = sorted(set(_TASK.findall(str(error))) - set(_TASK.findall(workers.place)))
+        told = _TASK.findall(str(error))
+        tasks = [task for task in workers.others if task in told]
         if not tasks and len(workers.others) == 1:
             tasks = workers.others
         names = " or ".join(f"{kind} {index}" for kind, index in tasks) or "another worker"
@@ -132,6 +129,12 @@ def lost_peers_named(workers: Workers | None) -> Iterator[None]:
             "be reached. Training cannot go on without it. Start all workers again: a run "
             "(run=...) goes on from its last checkpoint."
         ) from error
+
+
+def _tasks(resolver: Any) -> list[tuple[str, str]]:
+    """Kind and index of each worker of a cluster, the chief first."""
+    spec = resolver.cluster_spec().as_dict()
+    return [(kind, str(i)) for kind in ("chief", "worker") for i in range(len(spec.get(kind, ())))]
 
 
 def _digest(value: Any) -> int:
@@ -175,11 +178,9 @@ def facts_of_data(data: Any) -> dict[str, Any]:
 def workers_of(strategy: tf.distribute.Strategy) -> Workers | None:
     """The workers of a strategy; None where one process decides."""
     resolver: Any = strategy.cluster_resolver
-    spec = resolver.cluster_spec().as_dict() if resolver is not None else {}
-    if spec.get("ps"):
-        return None  # one process coordinates, and the others do as they are told
-    several = sum(len(spec.get(kind, ())) for kind in ("chief", "worker")) > 1
-    return Workers(strategy) if several else None
+    if resolver is None or resolver.cluster_spec().as_dict().get("ps"):
+        return None  # with servers one process coordinates, and the others do as they are told
+    return Workers(strategy) if len(_tasks(resolver)) > 1 else None
 
 
 def runs_everywhere(callback: keras.callbacks.Callback) -> bool:

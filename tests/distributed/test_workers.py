@@ -132,7 +132,7 @@ def test_what_rests_on_a_count_of_updates_is_refused_with_servers():
 
 def test_a_worker_that_was_lost_is_named():
     class Here:
-        place, others = "/job:worker/replica:0/task:0", [("worker", "1")]
+        others = (("worker", "1"),)
 
     lost = tf.errors.UnavailableError(
         None, None, "/job:worker/replica:0/task:0 has lost /job:worker/replica:0/task:1: reset"
