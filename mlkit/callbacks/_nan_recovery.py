@@ -83,6 +83,7 @@ class NaNRecovery(keras.callbacks.Callback):
         self.path = path
         self.rollbacks = 0
         self._schedules: list[Any] = []
+        self._methods: tuple[Any, ...] = ()
         self._batch: list[Any] = []
         self._names: list[str] = []
         self._good: dict[str, Any] = {}
@@ -93,6 +94,18 @@ class NaNRecovery(keras.callbacks.Callback):
 
     def set_model(self, model: Any) -> None:
         super().set_model(model)
+        _unhook(model)
+        methods = (model.compute_loss, model.optimizer.apply)
+        # The same hooks for the same methods: a program that was traced with them is used again.
+        if methods != self._methods:
+            self._methods = methods
+            self._make_hooks(model)
+        model.compute_loss, watched_apply = self._hooks
+        if not isinstance(model.optimizer, keras.mixed_precision.LossScaleOptimizer):
+            model.optimizer.apply = watched_apply
+        model.train_function = None  # one that was traced before does not look
+
+    def _make_hooks(self, model: Any) -> None:
         with model.distribute_strategy.scope():
             one_a_replica = {
                 "trainable": False,
@@ -103,8 +116,7 @@ class NaNRecovery(keras.callbacks.Callback):
             self._mean = tf.Variable(0.0, **one_a_replica)
             self._seen = tf.Variable(0.0, **one_a_replica)
         self._batch = []
-        _unhook(model)
-        loss_of, apply = model.compute_loss, model.optimizer.apply
+        loss_of, apply = self._methods
 
         @functools.wraps(loss_of)
         def compute_loss(*args: Any, **kwargs: Any) -> Any:
@@ -118,13 +130,9 @@ class NaNRecovery(keras.callbacks.Callback):
             self._note(tf.logical_not(all_finite(known)), None)
             return apply(grads, trainable_variables)
 
-        hooks: list[Any] = [compute_loss, watched_apply]
-        for hook in hooks:
+        self._hooks: tuple[Any, Any] = (compute_loss, watched_apply)
+        for hook in self._hooks:
             hook.looks_for_nan = True
-        model.compute_loss = compute_loss
-        if not isinstance(model.optimizer, keras.mixed_precision.LossScaleOptimizer):
-            model.optimizer.apply = watched_apply
-        model.train_function = None  # one that was traced before does not look
 
     def _look_at(self, loss: Any, batch: dict[str, Any]) -> None:
         value = tf.cast(tf.stop_gradient(loss), tf.float32)

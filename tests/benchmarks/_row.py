@@ -18,8 +18,8 @@ class Row:
             tensors. Making (data, weights, tracing) is not measured.
         goal: smallest ratio theirs / ours that is in order: 5.0 is five times faster, 0.87 allows
             15 % more.
-        updates: updates in a run. If given, what counts is the extra time of ours, the median of
-            all turns, and `goal` is its limit in µs an update.
+        updates: updates that a run times itself: it returns their seconds. If given, what counts is
+            the extra time of ours, the median of all turns; `goal` is its limit in µs an update.
         measure: `"time"`, or `"memory"`: the growth of the process's peak, each side in a process
             of its own.
     """

@@ -81,6 +81,27 @@ def test_without_a_fault_it_changes_nothing(loop):
         np.testing.assert_array_equal(a.numpy(), b.numpy())
 
 
+def test_a_second_training_is_not_traced_anew():
+    traces, recovery = [], NaNRecovery(every=3, factor=0.5)
+    model = compiled()
+
+    def loss(y, y_pred):
+        traces.append(None)
+        return keras.losses.sparse_categorical_crossentropy(y, y_pred, from_logits=True)
+
+    trainer = mk.Trainer(model, loss=loss, optimizer="adam", execution="epoch", seed=0)
+    options = {"batch_size": 32, "verbose": 0, "shuffle": False, "callbacks": [recovery]}
+    trainer.fit(X, Y, **options)
+    before = len(traces)
+    trainer.fit(X, Y, **options)
+    assert len(traces) == before > 0
+    trainer.fit(with_fault(100), Y, **options)
+    assert recovery.rollbacks == 1
+    assert len(traces) == before
+    mk.Trainer(compiled(), execution="epoch", seed=0).fit(with_fault(100), Y, **options)
+    assert recovery.rollbacks == 1  # another model has hooks of its own
+
+
 def test_a_jump_of_the_loss_is_as_bad():
     recovery = NaNRecovery(every=3, spike=20.0)
     # The first 20 updates are not judged: the fault comes in the third epoch of ten.
