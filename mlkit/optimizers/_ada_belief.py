@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import tensorflow as tf  # keras.ops has no squared_difference
+
 from mlkit._core.registry import register
 from mlkit._core.types import Config, Tensor
 from mlkit.optimizers._base_rectified import BaseRectified
@@ -86,12 +88,10 @@ class AdaBelief(BaseRectified):
             **kwargs,
         )
 
-    def surprise(self, gradient: Tensor, apart: Tensor) -> Tensor:
-        # Equal to the gradient less the new momentum, without another rounding.
-        return apart * self.beta_1
-
-    def velocity_change(self, surprise: Tensor, velocity: Tensor) -> Tensor:
-        return super().velocity_change(surprise, velocity) + self.epsilon
+    def velocity_change(self, gradient: Tensor, momentum: Tensor, velocity: Tensor) -> Tensor:
+        # Of the new momentum: the one before would have to be kept, which costs XLA a copy.
+        surprise = tf.math.squared_difference(gradient, momentum)
+        return (surprise - velocity) * (1.0 - self.beta_2) + self.epsilon
 
     def get_config(self) -> Config:
         return {**super().get_config(), "rectify": self.rectify}

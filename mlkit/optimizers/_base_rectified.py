@@ -77,16 +77,12 @@ class BaseRectified(BaseOptimizer):
     def learning_rate(self, learning_rate: Any) -> None:
         BaseOptimizer.learning_rate.fset(self, learning_rate)
 
-    def surprise(self, gradient: Tensor, apart: Tensor) -> Tensor:
-        """What the second moment is of; `apart` is the gradient less the momentum before it."""
-        raise NotImplementedError
-
     def _scales(self, rate: Tensor, dtype: str) -> tuple[Tensor, Tensor, Tensor]:
-        """Factor of m, epsilon beside √v, and whether the second moment is used at all."""
+        """Factors of m and of √v, and what is added to √v."""
         rate, t = ops.cast(rate, "float64"), self.count()
         c1, c2 = corrections(t, self.beta_1, self.beta_2)
         plain, root = rate / c1, ops.sqrt(c2)
-        factor, used = plain * root, ops.convert_to_tensor(True)
+        factor, of_root, added = plain * root, ops.ones_like(root), root * self.epsilon
         if self.rectify:
             longest = 2.0 / (1.0 - self.beta_2) - 1.0
             length = longest - 2.0 * t * (1.0 - c2) / c2
@@ -96,28 +92,26 @@ class BaseRectified(BaseOptimizer):
             # Below the threshold the root need not exist, and is not used.
             r = ops.sqrt(ops.where(used, share / whole, 1.0))
             factor = ops.where(used, factor * r, plain)
-        return ops.cast(factor, dtype), ops.cast(root * self.epsilon, dtype), used
+            of_root, added = ops.where(used, of_root, 0.0), ops.where(used, added, 1.0)
+        return ops.cast(factor, dtype), ops.cast(of_root, dtype), ops.cast(added, dtype)
 
     def update_step(self, gradient: Tensor, variable: Variable, learning_rate: Tensor) -> None:
         gradient = ops.cast(gradient, variable.dtype)
         place = self.place(variable)
         m, v = self._slots[0][place], self._slots[1][place]
-        apart = gradient - m
-        self.assign_add(m, apart * (1.0 - self.beta_1))
-        self.assign_add(v, self.velocity_change(self.surprise(gradient, apart), v))
+        self.assign_add(m, (gradient - m) * (1.0 - self.beta_1))
+        self.assign_add(v, self.velocity_change(gradient, ops.convert_to_tensor(m), v))
         if self.amsgrad:
             highest = self._slots[2][place]
             self.assign(highest, ops.maximum(highest, v))
             v = highest
-        factor, epsilon, used = self._scales(learning_rate, variable.dtype)
-        divisor = ops.sqrt(v) + epsilon
-        if self.rectify:
-            divisor = ops.where(used, divisor, ops.ones((), variable.dtype))
-        self.assign_sub(variable, m * factor / divisor)
+        factor, of_root, added = self._scales(learning_rate, variable.dtype)
+        root = ops.sqrt(v) * of_root if self.rectify else ops.sqrt(v)
+        self.assign_sub(variable, m * factor / (root + added))
 
-    def velocity_change(self, surprise: Tensor, velocity: Tensor) -> Tensor:
-        """What is added to the second moment."""
-        return (ops.square(surprise) - velocity) * (1.0 - self.beta_2)
+    def velocity_change(self, gradient: Tensor, momentum: Tensor, velocity: Tensor) -> Tensor:
+        """What is added to the second moment; `momentum` is the new one."""
+        raise NotImplementedError
 
     def get_config(self) -> Config:
         return {

@@ -146,16 +146,28 @@ class BaseWrapper(keras.Optimizer):
                         _native(variable), function, args=tuple(map(_native, given)), group=False
                     )
 
-            if when is None:
-                run()
-            else:
-                ops.cond(when(), run, lambda: None)
+            run() if when is None else self._once(when(), run)
 
         replica = tf.distribute.get_replica_context()
         if replica is None:
             meet(tf.distribute.get_strategy(), arguments)
         else:
             replica.merge_call(meet, args=(arguments,))
+
+    def _once(self, due: Tensor, run: Callable[[], None]) -> None:
+        """Call `run` if it is due."""
+
+        def body(due: Tensor) -> tuple[Tensor]:
+            run()
+            return (tf.zeros_like(due),)
+
+        # A loop that ends after one round: of a `cond` XLA copies all variables in each update. And
+        # what follows shall wait for the loop, or XLA copies the weights for it: all of it needs
+        # the counter, so the counter needs the loop's end, which is 0. (An inner optimizer that
+        # accumulates has a quotient for a counter, and Keras' own `cond` around its update.)
+        (left,) = tf.while_loop(lambda due: due, body, (due,))
+        if isinstance(self.iterations, keras.Variable):
+            self.iterations.assign_add(ops.cast(left, self.iterations.dtype))
 
     def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
         self.optimizer.finalize_variable_values(var_list)

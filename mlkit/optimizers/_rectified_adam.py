@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from keras import ops
+
 from mlkit._core.registry import register
 from mlkit._core.types import Tensor
 from mlkit.optimizers._base_rectified import BaseRectified
@@ -90,5 +92,5 @@ class RectifiedAdam(BaseRectified):
             **kwargs,
         )
 
-    def surprise(self, gradient: Tensor, apart: Tensor) -> Tensor:
-        return gradient
+    def velocity_change(self, gradient: Tensor, momentum: Tensor, velocity: Tensor) -> Tensor:
+        return (ops.square(gradient) - velocity) * (1.0 - self.beta_2)

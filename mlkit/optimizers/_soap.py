@@ -121,17 +121,17 @@ class SOAP(BaseOptimizer):
         begun = ops.cast(t > 0, g.dtype)
         c1, c2 = (ops.maximum(c, 1e-9) for c in corrections(t, self.beta_1, self.beta_2))
         rate = ops.cast(ops.cast(learning_rate, "float64") * ops.sqrt(c2) / c1, g.dtype)
-        first = m + ops.cast(begun * (1.0 - self.beta_1) * (g - m), m.dtype)
-        second = v + ops.cast(begun * (1.0 - self.beta_2) * (ops.square(turned) - v), v.dtype)
-        root = ops.sqrt(ops.cast(second, g.dtype)) + self.epsilon
-        root = ops.where(root > 0, root, 1.0)
-        change = _turned_back(_turned(ops.cast(first, g.dtype), bases) / root, bases)
-        self.assign_sub(variable, ops.cast(begun * rate * change, variable.dtype))
-        self.assign(m, first)
-        self.assign(v, self._turn_bases(place, g, second))
+        self.assign_add(m, ops.cast(begun * (1.0 - self.beta_1) * (g - m), m.dtype))
+        change = begun * (1.0 - self.beta_2) * (ops.square(turned) - v)
+        self.assign_add(v, ops.cast(change, v.dtype))
+        root = ops.sqrt(ops.cast(v, g.dtype)) + self.epsilon
+        ratio = ops.divide_no_nan(_turned(ops.cast(m, g.dtype), bases), root)
+        change = begun * rate * _turned_back(ratio, bases)
+        self.assign_sub(variable, ops.cast(change, variable.dtype))
+        self._turn_bases(place, g, v)
 
-    def _turn_bases(self, place: int, g: Tensor, second: Tensor) -> Tensor:
-        """Take a gradient into the covariances, and turn the bases; v in the new ones."""
+    def _turn_bases(self, place: int, g: Tensor, v: Variable) -> None:
+        """Take a gradient into the covariances, and turn the bases and v."""
         kept = self.beta_2 if self.shampoo_beta is None else self.shampoo_beta
         for axis, covariance in enumerate(self._covariances[place]):
             if covariance is None:
@@ -143,8 +143,7 @@ class SOAP(BaseOptimizer):
                 ops.convert_to_tensor(covariance), ops.convert_to_tensor(self._bases[place][axis])
             )
             self.assign(self._bases[place][axis], basis)
-            second = ops.take(second, order, axis=axis)
-        return second
+            self.assign(v, ops.take(v, order, axis=axis))
 
     def _turned_basis(self, covariance: Tensor, basis: Tensor) -> tuple[Tensor, Tensor]:
         """The basis after this update, and in which order its columns were taken."""
