@@ -63,7 +63,7 @@ def per_update(row: Row, times: np.ndarray) -> tuple[bool, str]:
     """Whether the goal is missed, and the extra time an update and of what is not timed."""
     whole, own = np.moveaxis(times[:, 0] - times[:, 1], -1, 0)
     cost, ends = np.median(own) / row.updates * 1e6, np.median(whole - own) * 1e3
-    told = f"  {cost:+.2f} µs an update (at most {row.goal:g}), {ends:+.1f} ms a run"
+    told = f"  {cost:+.2f} µs an update (at most {row.goal:g}), {ends:+.1f} ms a run beside"
     return bool(cost > row.goal), told
 
 
