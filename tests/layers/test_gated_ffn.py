@@ -15,7 +15,7 @@ SPECS = [
             output_dim=5,
             activation="gelu",
             use_bias=True,
-            fused=False,
+            fused=True,
             kernel_initializer="he_normal",
             bias_initializer="ones",
         ),
@@ -40,7 +40,7 @@ ACTIVATIONS = {
 @pytest.mark.parametrize("bias", [False, True])
 def test_value_and_gradients_fused(name, bias):
     x = np.random.default_rng(0).normal(size=(2, 3, 4)).astype("float32")
-    layer = mk.layers.GatedFFN(5, activation=name, use_bias=bias)
+    layer = mk.layers.GatedFFN(5, activation=name, use_bias=bias, fused=True)
     layer.build(x.shape)
     randomise(layer.weights)
 
@@ -54,8 +54,8 @@ def test_value_and_gradients_fused(name, bias):
 
 def test_split_is_fused_with_two_kernels():
     x = np.random.default_rng(0).normal(size=(2, 4)).astype("float32")
-    fused = mk.layers.GatedFFN(5, output_dim=3, use_bias=True)
-    split = mk.layers.GatedFFN(5, output_dim=3, use_bias=True, fused=False)
+    fused = mk.layers.GatedFFN(5, output_dim=3, use_bias=True, fused=True)
+    split = mk.layers.GatedFFN(5, output_dim=3, use_bias=True)
     fused.build(x.shape)
     split.build(x.shape)
     randomise(split.weights)
@@ -66,7 +66,7 @@ def test_split_is_fused_with_two_kernels():
 
 def test_fused_halves_are_drawn_with_the_fans_of_one_kernel():
     layer = mk.layers.GatedFFN(
-        400, kernel_initializer=keras.initializers.GlorotUniform(seed=1), name="ffn"
+        400, fused=True, kernel_initializer=keras.initializers.GlorotUniform(seed=1), name="ffn"
     )
     layer.build((None, 100))
     gate, up = np.split(layer.gate_up_kernel.numpy(), 2, axis=1)

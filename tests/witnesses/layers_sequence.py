@@ -105,7 +105,7 @@ def _gated(name: str, function: str):
         import mlkit as mk
 
         x, upstream = _floats(rng, (2, 5, 6), (2, 5, 6))
-        layer = mk.layers.GatedFFN(10, activation=name, use_bias=True)
+        layer = mk.layers.GatedFFN(10, activation=name, use_bias=True, fused=True)
         layer.build(x.shape)
         w, b, down, c = weights = _tensors(_fill(layer.weights, rng, 0.5))
         act = getattr(torch.nn.functional, function)
