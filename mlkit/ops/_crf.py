@@ -87,8 +87,7 @@ def crf_log_norm(inputs: Tensor, sequence_lengths: Tensor, transition_params: Te
         value, marginals, counts = log_norm_and_marginals(inputs, transitions, lengths)
 
         def gradient(*upstream: Tensor) -> tuple[Tensor, Tensor]:
-            weight = upstream[0][:, None, None]
-            return weight * marginals, ops.sum(weight * counts, axis=0)
+            return upstream[0][:, None, None] * marginals, counts(upstream[0])
 
         return value, gradient
 
@@ -260,10 +259,10 @@ def crf_forward(
     """
     inputs, state, transition_params = at_least_float32(inputs, state, transition_params)
 
-    def step(previous: tuple, x: Tensor) -> tuple[Tensor]:
-        return (ops.logsumexp(previous[0][..., None] + transition_params, axis=1) + x,)
+    def step(previous: tuple, x: tuple) -> tuple[Tensor]:
+        return (ops.logsumexp(previous[0][..., None] + transition_params, axis=1) + x[0],)
 
-    (alphas,) = run_steps(step, (state,), ops.transpose(inputs, (1, 0, 2)))
+    (alphas,) = run_steps(step, (state,), (ops.transpose(inputs, (1, 0, 2)),))
     last = ops.clip(ops.cast(sequence_lengths, "int32") - 1, 0, ops.shape(inputs)[1])
     alphas = ops.transpose(alphas, (1, 0, 2))
     return ops.take_along_axis(alphas, last[:, None, None], axis=1)[:, 0]

@@ -40,27 +40,26 @@ def crf_decode(
     time = ops.shape(potentials)[1]
     lengths = ops.clip(ops.cast(sequence_length, "int32"), 0, time)
 
-    def forward(state: tuple, x: Tensor) -> tuple[Tensor]:
-        return (ops.max(state[0][..., None] + transition_params, axis=1) + x,)
+    def forward(state: tuple, x: tuple) -> tuple[Tensor]:
+        return (ops.max(state[0][..., None] + transition_params, axis=1) + x[0],)
 
     xs = ops.transpose(potentials, (1, 0, 2))
-    (scores,) = run_steps(forward, (xs[0],), xs[1:])  # (time, batch, tags)
+    (scores,) = run_steps(forward, (xs[0],), (xs[1:],))  # (time, batch, tags)
     last = ops.take_along_axis(
         ops.transpose(scores, (1, 0, 2)), ops.maximum(lengths - 1, 0)[:, None, None], axis=1
     )
     best = ops.where(lengths > 0, ops.max(last[:, 0], axis=-1), 0)
-    # Backwards, without pointers: which tag led to the one chosen after it. The flag says whether
-    # there is one after it; it goes along as one more column.
-    follows = sequence_mask(lengths - 1, time)
-    flags = ops.cast(ops.transpose(follows)[..., None], scores.dtype)
-    xs = ops.flip(ops.concatenate([scores, flags], axis=-1), axis=0)
+    # Backwards, without pointers: which tag led to the one chosen after it, if there is one.
+    follows = ops.transpose(sequence_mask(lengths - 1, time))[..., None]
     columns = ops.transpose(transition_params)
 
-    def backward(state: tuple, x: Tensor) -> tuple[Tensor]:
+    def backward(state: tuple, x: tuple) -> tuple[Tensor]:
+        own, is_followed = x
         lead = ops.take(columns, state[0], axis=0)
-        scored = x[:, :-1] + ops.where(x[:, -1:] > 0, lead, 0)
+        scored = own + ops.where(is_followed, lead, 0)
         return (ops.cast(ops.argmax(scored, axis=-1), "int32"),)
 
+    xs = (ops.flip(scores, axis=0), ops.flip(follows, axis=0))
     (tags,) = run_steps(backward, (ops.zeros_like(lengths),), xs)
     tags = ops.transpose(ops.flip(tags[1:], axis=0))
     return ops.where(sequence_mask(lengths, time), tags, 0), best
@@ -118,16 +117,16 @@ def crf_decode_forward(
     """
     inputs, state, transition_params = at_least_float32(inputs, state, transition_params)
     own = ops.zeros_like(state, dtype="int32") + ops.arange(ops.shape(state)[-1], dtype="int32")
-    flags = ops.cast(sequence_mask(sequence_lengths, ops.shape(inputs)[1]), inputs.dtype)
-    xs = ops.transpose(ops.concatenate([inputs, flags[..., None]], axis=-1), (1, 0, 2))
+    valid = ops.transpose(sequence_mask(sequence_lengths, ops.shape(inputs)[1]))[..., None]
 
-    def step(previous: tuple, x: Tensor) -> tuple[Tensor, Tensor]:
+    def step(previous: tuple, x: tuple) -> tuple[Tensor, Tensor]:
+        own_score, is_valid = x
         paths = previous[0][..., None] + transition_params
-        valid = x[:, -1:] > 0
-        scores = ops.where(valid, ops.max(paths, axis=1) + x[:, :-1], previous[0])
+        scores = ops.where(is_valid, ops.max(paths, axis=1) + own_score, previous[0])
         pointers = ops.cast(ops.argmax(paths, axis=1), "int32")
-        return scores, ops.where(valid, pointers, own)
+        return scores, ops.where(is_valid, pointers, own)
 
+    xs = (ops.transpose(inputs, (1, 0, 2)), valid)
     scores, pointers = run_steps(step, (state, own), xs)
     return ops.transpose(pointers[1:], (1, 0, 2)), scores[-1]
 
@@ -152,10 +151,10 @@ def crf_decode_backward(inputs: Tensor, state: Tensor) -> Tensor:
     pointers = ops.transpose(ops.cast(inputs, "int32"), (1, 0, 2))
     first = ops.cast(state, "int32")
 
-    def step(previous: tuple, x: Tensor) -> tuple[Tensor]:
-        return (ops.take_along_axis(x, previous[0], axis=1),)
+    def step(previous: tuple, x: tuple) -> tuple[Tensor]:
+        return (ops.take_along_axis(x[0], previous[0], axis=1),)
 
-    (tags,) = run_steps(step, (first,), pointers)
+    (tags,) = run_steps(step, (first,), (pointers,))
     return ops.transpose(tags[1:], (1, 0, 2))
 
 

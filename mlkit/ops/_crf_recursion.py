@@ -16,35 +16,42 @@ def sequence_mask(lengths: Any, time: Any) -> Tensor:
     return ops.arange(time, dtype="int32")[None, :] < ops.cast(lengths, "int32")[:, None]
 
 
-def run_steps(step: Callable, first: tuple, xs: Tensor, block: int = _BLOCK) -> tuple:
+def run_steps(
+    step: Callable, first: tuple, xs: tuple[Tensor, ...], block: int = _BLOCK
+) -> tuple[Tensor, ...]:
     """All states of `state = step(state, x)` for x along axis 0, the first one in front.
 
     Args:
-        step: takes a tuple of tensors and a slice of `xs`, returns such a tuple.
+        step: takes a tuple of tensors and one of slices of `xs`, returns a tuple of tensors.
         first: the state before `xs`; all its tensors have their shapes known but for the batch.
-        xs: `(steps, ...)`.
+        xs: each `(steps, ...)`.
         block: steps in one round of the loop: a larger one takes longer to compile.
 
     Returns:
         The tuple, each tensor with an axis of `steps + 1` in front.
     """
-    steps = ops.shape(xs)[0]
+    steps = ops.shape(xs[0])[0]
     rounds = (steps + block - 1) // block
     rounds = max(rounds, 1) if isinstance(steps, int) else ops.maximum(rounds, 1)
     rest = rounds * block - steps
-    xs = ops.concatenate([xs, ops.ones((rest, *ops.shape(xs)[1:]), xs.dtype)], axis=0)
-    xs = ops.reshape(xs, (rounds, block, *ops.shape(xs)[1:]))
 
-    def a_round(carry: tuple, x: Tensor) -> tuple[tuple, tuple]:
+    def in_rounds(x: Tensor) -> Tensor:
+        x = ops.concatenate([x, ops.ones((rest, *ops.shape(x)[1:]), x.dtype)], axis=0)
+        return ops.reshape(x, (rounds, block, *ops.shape(x)[1:]))
+
+    xs = tuple(in_rounds(x) for x in xs)
+
+    def a_round(carry: tuple, i: Tensor) -> tuple[tuple, tuple]:
         state, states = tuple(c[-1] for c in carry), []
-        for x_t in ops.unstack(x, block, axis=0):
-            state = step(state, x_t)
+        for x in zip(*[ops.unstack(part[i], block, axis=0) for part in xs], strict=True):
+            state = step(state, x)
             states.append(state)
         made = tuple(ops.stack(part, axis=0) for part in zip(*states, strict=True))
         return made, made
 
     start = tuple(ops.repeat(part[None], block, axis=0) for part in first)
-    _, made = ops.scan(a_round, start, xs)
+    # Over the rounds' numbers: Keras' scan fails over several tensors of an unknown length.
+    _, made = ops.scan(a_round, start, ops.arange(rounds, dtype="int32"))
     result = []
     for part, before in zip(made, first, strict=True):
         flat = ops.reshape(part, (-1, *ops.shape(part)[2:]))[:steps]
@@ -54,7 +61,7 @@ def run_steps(step: Callable, first: tuple, xs: Tensor, block: int = _BLOCK) -> 
 
 def log_norm_and_marginals(
     potentials: Tensor, transitions: Tensor, lengths: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Callable[[Tensor], Tensor]]:
     """The log of the sum over all paths, and its gradients.
 
     Args:
@@ -63,108 +70,136 @@ def log_norm_and_marginals(
         lengths: `(batch,)`, int32; 0 gives zeros.
 
     Returns:
-        `(batch,)`; the probability of each tag at each step, `(batch, time, tags)`; the expected
-        number of each transition, `(batch, tags, tags)`.
+        `(batch,)`; the probability of each tag at each step, `(batch, time, tags)`; a function of
+        weights `(batch,)` that gives the expected number of each transition in all sequences, each
+        times its weight, `(tags, tags)`.
     """
-    time = ops.shape(potentials)[1]
-    valid = sequence_mask(lengths, time)[..., None]
+    valid = sequence_mask(lengths, ops.shape(potentials)[1])[..., None]
     potentials = ops.where(valid, potentials, 0)
     high = ops.max(potentials, axis=-1, keepdims=True)
     spread = ops.max(high - ops.min(potentials, axis=-1, keepdims=True))
-    spread = spread + ops.max(transitions) - ops.min(transitions)
-    arguments = (potentials - high, transitions, valid)
-    value, marginals, counts = ops.cond(
-        spread <= _STABLE, lambda: _in_exp_space(*arguments), lambda: _in_log_space(*arguments)
+    narrow = spread + ops.max(transitions) - ops.min(transitions) <= _STABLE
+    # The batch is last: all sums of the loop are over other axes.
+    x, valid = (ops.transpose(t, (1, 2, 0)) for t in (potentials - high, valid))
+    value, marginals, before, after = ops.cond(
+        narrow,
+        lambda: _in_exp_space(x, transitions, valid),
+        lambda: _in_log_space(x, transitions, valid),
     )
+
+    def counts(weights: Tensor) -> Tensor:
+        pairs = before[:-1], after[1:], ops.where(valid[1:], weights, 0), transitions
+        return ops.cond(
+            narrow, lambda: _counts_in_exp_space(*pairs), lambda: _counts_in_log_space(*pairs)
+        )
+
     # The padding has high = 0.
-    return value + ops.sum(high[..., 0], axis=1), marginals, counts
+    value = value + ops.sum(high[..., 0], axis=1)
+    return value, ops.transpose(marginals, (2, 0, 1)), counts
 
 
-def _both_ways(x: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-    """Slices for a loop that goes forwards and backwards at once.
+def _both_ways(
+    x: Tensor, valid: Tensor, space: tuple[Callable, ...], block: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """States from the left, their scales `(time, 1, batch)`, and states from the right.
 
-    Returns:
-        The first, `(2, tags, batch)`, and the others, `(time - 1, 2, tags + 1, batch)`. The last
-        entry of the tags is 0 where a direction begins anew: at the end of a sequence, which is
-        not that of the batch. The batch is last: all sums of the loop are over other axes.
+    Each state has its own step of `x` in it. From the right a sequence begins at its own end, which
+    is not that of the batch.
+
+    Args:
+        x: `(time, tags, batch)`.
+        valid: `(time, 1, batch)`.
+        space: what makes a sum over the tags before, one over the tags after, puts `x` to it, and
+            gives the state and its scale.
+        block: as for `run_steps`.
     """
-    x = ops.transpose(x, (1, 2, 0))
-    goes_on = ops.transpose(ops.cast(valid, x.dtype), (1, 2, 0))[1:]
-    forwards = ops.concatenate([x[1:], ops.ones_like(goes_on)], axis=1)
-    backwards = ops.concatenate([x[:-1], goes_on], axis=1)
-    return ops.stack([x[0], x[-1]]), ops.stack([forwards, ops.flip(backwards, axis=0)], axis=1)
+    from_left, from_right, put, normalised = space
 
+    def step(state: tuple, x: tuple) -> tuple[Tensor, Tensor, Tensor]:
+        left, _, right = state
+        ahead, back, goes_on = x
+        left, scale = normalised(put(from_left(left), ahead))
+        right = ops.where(goes_on, put(from_right(right), back), back)
+        return left, scale, normalised(right)[0]
 
-def _one_way(states: Tensor) -> tuple[Tensor, Tensor]:
-    """`(batch, time, tags)` of each direction, both in the order of time."""
-    states = ops.transpose(states, (1, 3, 0, 2))
-    return states[0], ops.flip(states[1], axis=1)
+    first = (*normalised(x[0]), normalised(x[-1])[0])
+    xs = (x[1:], ops.flip(x[:-1], axis=0), ops.flip(valid[1:], axis=0))
+    left, scales, right = run_steps(step, first, xs, block)
+    return left, scales, ops.flip(right, axis=0)
 
 
 def _in_exp_space(
-    potentials: Tensor, transitions: Tensor, valid: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
+    x: Tensor, transitions: Tensor, valid: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Probabilities, normalised at each step: matrix products in place of log-sum-exp.
 
     No entry underflows if the spread of the potentials of a step and of the transitions together is
     at most 80: an entry is at least exp(-80) / tags of the largest.
+
+    Returns:
+        `(batch,)`; the marginals `(time, tags, batch)`; two factors of that shape, so that
+        `before[t, i] exp(transitions[i, j] - top) after[t + 1, j]` is that of a transition.
     """
     top = ops.max(transitions)
     factors = ops.exp(transitions - top)
-    both = ops.stack([ops.transpose(factors), factors])
 
     def normalised(q: Tensor) -> tuple[Tensor, Tensor]:
-        total = ops.sum(q, axis=1, keepdims=True)
+        total = ops.sum(q, axis=0, keepdims=True)
         return q * (1 / total), total
 
-    def step(state: tuple, x: Tensor) -> tuple[Tensor, Tensor]:
-        q = ops.where(x[:, -1:] > 0, ops.matmul(both, state[0]), 1)
-        return normalised(q * x[:, :-1])
+    turned = ops.transpose(factors)
+    x = ops.exp(x)
+    space = (lambda q: ops.matmul(turned, q), lambda q: ops.matmul(factors, q), ops.multiply)
+    left, totals, right = _both_ways(x, valid, (*space, normalised), _BLOCK)
+    joint = left / x * right  # in this order: the product of both can underflow
+    weight = ops.where(valid, 1 / ops.sum(joint, axis=1, keepdims=True), 0)
+    steps = ops.log(totals[:, 0])
+    steps = ops.concatenate([steps[:1], steps[1:] + top], axis=0)
+    value = ops.sum(ops.where(valid[:, 0], steps, 0), axis=0)
+    return value, joint * weight, left, right * (weight / totals)
 
-    first, rest = _both_ways(ops.exp(potentials), valid)
-    states, totals = run_steps(step, normalised(first), rest)
-    before, after = _one_way(states)
-    # A path to a tag from the left, the tag's own factor and all that follows in `after`.
-    reach = ops.matmul(before[:, :-1], factors)
-    reach = ops.concatenate([ops.ones_like(before[:, :1]), reach], axis=1)
-    joint = reach * after
-    weight = ops.where(valid, 1 / ops.sum(joint, axis=-1, keepdims=True), 0)
-    pairs = ops.matmul(ops.transpose(before[:, :-1], (0, 2, 1)), after[:, 1:] * weight[:, 1:])
-    steps = ops.transpose(ops.log(totals[:, 0, 0]))
-    steps = ops.concatenate([steps[:, :1], steps[:, 1:] + top], axis=1)
-    return ops.sum(ops.where(valid[..., 0], steps, 0), axis=1), joint * weight, pairs * factors
+
+def _counts_in_exp_space(
+    before: Tensor, after: Tensor, weights: Tensor, transitions: Tensor
+) -> Tensor:
+    pairs = ops.matmul(before, ops.transpose(after * weights, (0, 2, 1)))
+    return ops.sum(pairs, axis=0) * ops.exp(transitions - ops.max(transitions))
 
 
 def _in_log_space(
-    potentials: Tensor, transitions: Tensor, valid: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The same for any spread, forbidden transitions of -inf among them."""
-    both = ops.stack([transitions, ops.transpose(transitions)])[..., None]
+    x: Tensor, transitions: Tensor, valid: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The same for any spread, forbidden transitions of -inf among them; factors are logarithms."""
+    pairs = transitions[..., None]
 
     def normalised(q: Tensor) -> tuple[Tensor, Tensor]:
-        top = ops.max(q, axis=1, keepdims=True)
+        top = ops.max(q, axis=0, keepdims=True)
         top = ops.where(ops.isfinite(top), top, 0)  # where no path is allowed
         return q - top, top
 
-    def step(state: tuple, x: Tensor) -> tuple[Tensor, Tensor]:
-        q = ops.where(x[:, -1:] > 0, _log_sum_exp(state[0][:, :, None] + both, 1), 0)
-        return normalised(q + x[:, :-1])
-
-    first, rest = _both_ways(potentials, valid)
-    states, tops = run_steps(step, normalised(first), rest, block=4)
-    before, after = _one_way(states)
-    reach = _log_sum_exp(before[..., None] + transitions, 2)[:, :-1]
-    reach = ops.concatenate([ops.zeros_like(before[:, :1]), reach], axis=1)
-    marginals = ops.where(valid, ops.softmax(reach + after, axis=-1), 0)
-    pairs = before[:, :-1, :, None] + transitions + after[:, 1:, None, :]
-    total = ops.logsumexp(reach + after, axis=-1)[:, 1:, None, None]
-    pairs = ops.where(valid[:, 1:, :, None], ops.exp(pairs - total), 0)
-    steps = ops.where(valid[..., 0], ops.transpose(tops[:, 0, 0]), 0)
+    space = (
+        lambda q: _log_sum_exp(q[:, None] + pairs, 0),
+        lambda q: _log_sum_exp(q[None] + pairs, 1),
+        ops.add,
+    )
+    left, tops, right = _both_ways(x, valid, (*space, normalised), block=4)
+    reach = _log_sum_exp(left[:, :, None] + pairs, 1)[:-1]
+    joint = ops.concatenate([ops.zeros_like(left[:1]), reach], axis=0) + right
+    marginals = ops.where(valid, ops.softmax(joint, axis=1), 0)
+    steps = ops.where(valid, tops, 0)
     # The sum over the tags of the last step, whose top is among the steps'.
-    follows = ops.concatenate([valid[:, 1:], ops.zeros_like(valid[:, :1])], axis=1)
-    end = ops.logical_and(valid, ops.logical_not(follows))[..., 0]
-    steps = ops.where(end, steps + _log_sum_exp(before, -1), steps)
-    return ops.sum(steps, axis=1), marginals, ops.sum(pairs, axis=1)
+    follows = ops.concatenate([valid[1:], ops.zeros_like(valid[:1])], axis=0)
+    end = ops.logical_and(valid, ops.logical_not(follows))
+    steps = ops.where(end, steps + _log_sum_exp(left, 1)[:, None], steps)
+    after = right - ops.logsumexp(joint, axis=1, keepdims=True)
+    return ops.sum(steps[:, 0], axis=0), marginals, left, after
+
+
+def _counts_in_log_space(
+    before: Tensor, after: Tensor, weights: Tensor, transitions: Tensor
+) -> Tensor:
+    pairs = ops.exp(before[:, :, None] + transitions[..., None] + after[:, None])
+    return ops.sum(ops.where(weights[:, None] == 0, 0, pairs * weights[:, None]), axis=(0, 3))
 
 
 def _log_sum_exp(x: Tensor, axis: int) -> Tensor:
