@@ -20,33 +20,49 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
 
-# Conformance checks that trace, compile, export or train: three quarters of the time of them all.
+# Conformance checks that trace, compile, export or train: nine tenths of the time of them all.
 COMPILING = {
-    "batches", "compiled", "ends_after_an_error", "evaluate", "export", "fit", "reference",
-    "replicas", "restore", "same_in_every_loop", "saved_model", "state", "used_again", "xla",
+    "batches", "compiled", "dynamic_shapes", "ends_after_an_error", "evaluate", "export", "fit",
+    "half_precision", "loss_scale", "numeric_gradient", "parabola", "reductions", "reference",
+    "replicas", "restore", "rosenbrock", "same_in_every_loop", "saved_model", "state",
+    "step_types", "stochastic", "target_dtypes", "used_again", "xla",
 }  # fmt: skip
 
-# Files that take 15 seconds and more: they compile, train, write or start processes all the time.
+# Files that take three seconds and more: they compile, train, write or start processes.
 LONG = {
+    "tests": ("docs",),
     "callbacks": (
         "average_model_checkpoint", "ema_teacher", "freeze_bn", "gradual_unfreeze", "loggers",
-        "lr_finder", "matrix", "nan_recovery", "resume", "schedule_free_swap",
-        "snapshot_ensemble", "stochastic_weight_averaging", "tensor_board_logger",
-        "top_k_checkpoint", "warmup_reduce_lr_on_plateau",
+        "lr_finder", "matrix", "metrics_logger", "nan_recovery", "prediction_logger", "resume",
+        "schedule_free_swap", "snapshot_ensemble", "stochastic_weight_averaging",
+        "tensor_board_logger", "time_stopping", "top_k_checkpoint", "tqdm_progress_bar",
+        "warmup_reduce_lr_on_plateau",
     ),
     "cli": ("launch",),
-    "data": ("augment", "bucket", "in_fit", "pipeline", "records", "shaping", "shuffle", "split"),
+    "data": (
+        "augment", "bucket", "describe", "in_fit", "pipeline", "records", "shaping", "shuffle",
+        "split",
+    ),
     "distributed": ("replicas",),
     "gradients": ("every_transform",),
-    "layers": ("crf",),
+    "layers": ("crf", "spectral_weight_normalization", "weight_normalization", "zoneout"),
     "losses": ("bad_input", "chunked_sparse_categorical_crossentropy", "embeddings"),
     "metrics": ("streaming",),
     "ops": ("chunked_attention", "crf", "image", "spectral_norm"),
-    "optimizers": ("ada_belief", "adan", "rectified_adam", "soap", "yogi"),
-    "testing": ("callback_checks", "layer_checks", "metric_checks", "optimizer_checks", "teeth"),
+    "optimizers": (
+        "ada_belief", "adan", "lars", "lazy_adam", "novo_grad", "rectified_adam", "schedule_free",
+        "soap", "yogi",
+    ),
+    "schedules": ("every_step",),
+    "state": ("replicas",),
+    "testing": (
+        "callback_checks", "kit", "layer_checks", "loss_checks", "metric_checks",
+        "optimizer_checks", "teeth",
+    ),
     "training": (
-        "depth3", "ema", "like_keras_fit", "models_of_their_own_step", "multi_optimizer", "patch",
-        "programs", "reproducible", "resident", "resume", "run_directory", "sam", "update",
+        "composite_batches", "depth3", "ema", "failing_callback", "like_keras_fit", "many_models",
+        "models_of_their_own_step", "multi_optimizer", "patch", "programs", "reproducible",
+        "resident", "resume", "run_directory", "sam", "steps", "update",
     ),
 }  # fmt: skip
 
