@@ -25,14 +25,18 @@ def run_steps(
         step: takes a tuple of tensors and one of slices of `xs`, returns a tuple of tensors.
         first: the state before `xs`; all its tensors have their shapes known but for the batch.
         xs: each `(steps, ...)`.
-        block: steps in one round of the loop: a larger one takes longer to compile.
+        block: most steps in one round of the loop: a larger one takes longer to compile.
 
     Returns:
         The tuple, each tensor with an axis of `steps + 1` in front.
     """
     steps = ops.shape(xs[0])[0]
     rounds = (steps + block - 1) // block
-    rounds = max(rounds, 1) if isinstance(steps, int) else ops.maximum(rounds, 1)
+    if isinstance(steps, int):
+        rounds = max(rounds, 1)
+        block = max(-(-steps // rounds), 1)  # no longer than needed: the rest is computed in vain
+    else:
+        rounds = ops.maximum(rounds, 1)
     rest = rounds * block - steps
 
     def in_rounds(x: Tensor) -> Tensor:
@@ -99,31 +103,32 @@ def log_norm_and_marginals(
 
 
 def _both_ways(
-    x: Tensor, valid: Tensor, space: tuple[Callable, ...], block: int
+    x: Tensor, valid: Tensor, space: tuple[Callable, ...], nothing: float, block: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """States from the left, their scales `(time, 1, batch)`, and states from the right.
 
-    Each state has its own step of `x` in it. From the right a sequence begins at its own end, which
-    is not that of the batch.
+    A state from the left has its own step of `x` in it, one from the right has not. From the right
+    a sequence begins at its own end, which is not that of the batch.
 
     Args:
         x: `(time, tags, batch)`.
         valid: `(time, 1, batch)`.
         space: what makes a sum over the tags before, one over the tags after, puts `x` to it, and
             gives the state and its scale.
+        nothing: the state from the right where nothing follows.
         block: as for `run_steps`.
     """
     from_left, from_right, put, normalised = space
 
     def step(state: tuple, x: tuple) -> tuple[Tensor, Tensor, Tensor]:
         left, _, right = state
-        ahead, back, goes_on = x
-        left, scale = normalised(put(from_left(left), ahead))
-        right = ops.where(goes_on, put(from_right(right), back), back)
-        return left, scale, normalised(right)[0]
+        own, following, is_followed = x
+        left, scale = normalised(put(from_left(left), own))
+        right = from_right(normalised(put(right, following))[0])
+        return left, scale, ops.where(is_followed, right, nothing)
 
-    first = (*normalised(x[0]), normalised(x[-1])[0])
-    xs = (x[1:], ops.flip(x[:-1], axis=0), ops.flip(valid[1:], axis=0))
+    first = (*normalised(x[0]), ops.full_like(x[0], nothing))
+    xs = (x[1:], ops.flip(x[1:], axis=0), ops.flip(valid[1:], axis=0))
     left, scales, right = run_steps(step, first, xs, block)
     return left, scales, ops.flip(right, axis=0)
 
@@ -150,13 +155,13 @@ def _in_exp_space(
     turned = ops.transpose(factors)
     x = ops.exp(x)
     space = (lambda q: ops.matmul(turned, q), lambda q: ops.matmul(factors, q), ops.multiply)
-    left, totals, right = _both_ways(x, valid, (*space, normalised), _BLOCK)
-    joint = left / x * right  # in this order: the product of both can underflow
+    left, totals, right = _both_ways(x, valid, (*space, normalised), 1.0, _BLOCK)
+    joint = left * right
     weight = ops.where(valid, 1 / ops.sum(joint, axis=1, keepdims=True), 0)
     steps = ops.log(totals[:, 0])
     steps = ops.concatenate([steps[:1], steps[1:] + top], axis=0)
     value = ops.sum(ops.where(valid[:, 0], steps, 0), axis=0)
-    return value, joint * weight, left, right * (weight / totals)
+    return value, joint * weight, left, right * x * (weight / totals)
 
 
 def _counts_in_exp_space(
@@ -182,16 +187,15 @@ def _in_log_space(
         lambda q: _log_sum_exp(q[None] + pairs, 1),
         ops.add,
     )
-    left, tops, right = _both_ways(x, valid, (*space, normalised), block=4)
-    reach = _log_sum_exp(left[:, :, None] + pairs, 1)[:-1]
-    joint = ops.concatenate([ops.zeros_like(left[:1]), reach], axis=0) + right
+    left, tops, right = _both_ways(x, valid, (*space, normalised), 0.0, block=4)
+    joint = left + right
     marginals = ops.where(valid, ops.softmax(joint, axis=1), 0)
     steps = ops.where(valid, tops, 0)
     # The sum over the tags of the last step, whose top is among the steps'.
     follows = ops.concatenate([valid[1:], ops.zeros_like(valid[:1])], axis=0)
     end = ops.logical_and(valid, ops.logical_not(follows))
     steps = ops.where(end, steps + _log_sum_exp(left, 1)[:, None], steps)
-    after = right - ops.logsumexp(joint, axis=1, keepdims=True)
+    after = right + x - (tops + ops.logsumexp(joint, axis=1, keepdims=True))
     return ops.sum(steps[:, 0], axis=0), marginals, left, after
 
 
