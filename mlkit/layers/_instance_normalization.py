@@ -1,8 +1,10 @@
 """InstanceNormalization: each channel of each sample to mean 0 and variance 1."""
 
+import math
 from typing import Any
 
 import keras
+import tensorflow as tf  # keras.ops normalises no batch in one kernel, forwards and backwards
 from keras import constraints, initializers, ops, regularizers
 
 from mlkit._core.checks import check_bool, check_integer, check_number
@@ -121,6 +123,9 @@ class InstanceNormalization(keras.layers.Layer):
     def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         dtype = keras.backend.result_type(inputs.dtype, "float32")
         x, valid = ops.cast(inputs, dtype), None
+        last = self._channel_axis == self.input_spec.ndim - 1
+        if mask is None and last and dtype == "float32":
+            return ops.cast(self._in_one_kernel(x), self.compute_dtype)
         if mask is not None:
             valid = self._broadcast_mask(mask)
             x = ops.where(valid, x, 0)  # also where the padding holds NaN
@@ -137,6 +142,26 @@ class InstanceNormalization(keras.layers.Layer):
             y = y + self._along_channels(self.beta, dtype)
             y = y if valid is None else ops.where(valid, y, 0)
         return ops.cast(y, self.compute_dtype)
+
+    def _in_one_kernel(self, x: Tensor) -> Tensor:
+        """Each channel of each example is one of the channels of a batch normalisation."""
+        batch, *sizes, channels = ops.shape(x)
+        positions = math.prod(sizes)
+        rows = ops.transpose(ops.reshape(x, (batch, positions, channels)), (1, 0, 2))
+
+        def each(weight: Any, default: Tensor) -> Tensor:
+            return ops.tile(default if weight is None else ops.cast(weight, x.dtype), (batch,))
+
+        y = tf.raw_ops.FusedBatchNormV3(
+            x=ops.reshape(rows, (1, positions, 1, batch * channels)),
+            scale=each(self.gamma, ops.ones((channels,))),
+            offset=each(self.beta, ops.zeros((channels,))),
+            mean=tf.zeros((0,)),
+            variance=tf.zeros((0,)),
+            epsilon=self.epsilon,
+        )[0]
+        y = ops.transpose(ops.reshape(y, (positions, batch, channels)), (1, 0, 2))
+        return ops.reshape(y, ops.shape(x))
 
     def _mean(self, x: Tensor, valid: Tensor | None) -> Tensor:
         """Mean over the valid positions; `x` is zero at the others."""

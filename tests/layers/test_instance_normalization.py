@@ -25,6 +25,14 @@ SPECS = [
         input_shape=(2, 5, 3, 4),
         dynamic_axes=(1,),
     ),
+    LayerSpec(
+        mk.layers.InstanceNormalization,
+        name="InstanceNormalization-last",
+        input_shape=(2, 5, 4, 3),
+        trains=True,
+        dynamic_axes=(1, 2),
+        excuse={"kwargs_complete": "the defaults are the case here: they run in one kernel"},
+    ),
 ]
 
 
@@ -110,3 +118,26 @@ def test_arguments_and_shapes():
         mk.layers.InstanceNormalization(name="norm").build((None, 3))
     with pytest.raises(ValueError, match="whose size must be known"):
         mk.layers.InstanceNormalization().build((None, 3, None))
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_the_one_kernel_is_the_formula_to_the_second_derivative(jit):
+    rng = np.random.default_rng(0)
+    x, upstream = rng.normal(3.0, 1.0, size=(2, 3, 6, 5, 4)).astype("float32")
+    layer = mk.layers.InstanceNormalization()
+    layer.build(x.shape)
+    randomise(layer.weights)
+    everywhere = np.ones(x.shape[:-1], bool)  # with a mask the formula is computed as it stands
+
+    def derivatives(x, mask):
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                y = layer(x, mask=mask)
+            first = inner.gradient(y, x, tf.constant(upstream))
+        return y, first, outer.gradient(first, x, tf.constant(upstream))
+
+    ours = tf.function(derivatives, jit_compile=jit)(tf.constant(x), None)
+    for one, other in zip(ours, derivatives(tf.constant(x), everywhere), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
