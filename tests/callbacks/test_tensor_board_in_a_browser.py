@@ -71,21 +71,20 @@ def board(tmp_path_factory):
     folder, shots = tmp_path_factory.mktemp("board"), tmp_path_factory.mktemp("screenshots")
     model, x, y, history, last = trained(folder)
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder), "--port", "0"]
-    server = subprocess.Popen(
-        [*command, "--host", "127.0.0.1", "--load_fast", "false"], stderr=subprocess.PIPE, text=True
-    )
-    try:
-        urls = (re.search(r"http://[\d.:]+/", line) for line in server.stderr)
-        url = next(filter(None, urls))[0]
-        with sync_playwright() as player:
-            browser = player.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-            page = browser.new_page(viewport={"width": 1400, "height": 1600})
-            page.set_default_timeout(SECONDS)
-            yield Board(page, url, shots, history, model, x, y, last)
-            browser.close()
-    finally:
-        server.terminate()
-        server.wait()
+    command += ["--host", "127.0.0.1", "--load_fast", "false"]
+    # The `with` closes the pipe: one that is left open is an error when the tests are over.
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            urls = (re.search(r"http://[\d.:]+/", line) for line in server.stderr)
+            url = next(filter(None, urls))[0]
+            with sync_playwright() as player:
+                browser = player.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+                page = browser.new_page(viewport={"width": 1400, "height": 1600})
+                page.set_default_timeout(SECONDS)
+                yield Board(page, url, shots, history, model, x, y, last)
+                browser.close()
+        finally:
+            server.terminate()
 
 
 def opened(board, tab, *texts):
