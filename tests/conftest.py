@@ -20,7 +20,7 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
 
-# Conformance checks that trace, compile, export or train: nine tenths of the time of them all.
+# Conformance checks that trace, compile, export or train: most of the time of them all.
 COMPILING = {
     "batches", "compiled", "dynamic_shapes", "ends_after_an_error", "evaluate", "export", "fit",
     "half_precision", "loss_scale", "numeric_gradient", "parabola", "reductions", "reference",
@@ -28,7 +28,8 @@ COMPILING = {
     "step_types", "stochastic", "target_dtypes", "used_again", "xla",
 }  # fmt: skip
 
-# Files that take three seconds and more: they compile, train, write or start processes.
+# Files that take three seconds and more: they compile, train, write or start processes. What a user
+# meets first stays in the fast tier all the same: README, the imports and the command line.
 LONG = {
     "tests": ("docs",),
     "callbacks": (
