@@ -161,7 +161,8 @@ def _in_exp_space(
     steps = ops.log(totals[:, 0])
     steps = ops.concatenate([steps[:1], steps[1:] + top], axis=0)
     value = ops.sum(ops.where(valid[:, 0], steps, 0), axis=0)
-    return value, joint * weight, left, right * x * (weight / totals)
+    # In this order: the weight and 1 / totals can both be near exp(80), which float32 holds once.
+    return value, joint * weight, left, (right * weight) * (x * (1 / totals))
 
 
 def _counts_in_exp_space(

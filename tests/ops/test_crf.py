@@ -193,6 +193,24 @@ def test_the_halves_of_decoding():
         np.testing.assert_array_equal(found[row, :length], np.asarray(tags)[row, :length])
 
 
+def test_the_scales_of_a_step_may_be_beyond_float32_together(monkeypatch):
+    # One over what comes from the left is exp(60) here, one over what goes to the right too.
+    a = np.array([[-60, -60], [0, -60]], "float32")
+    potentials = np.array([[[-19, 0], [0, -19], [0, -19], [-19, 0], [0, -19]]], "float32")
+
+    def gradients():
+        x, transitions = tf.constant(potentials), tf.constant(a)
+        with tf.GradientTape() as tape:
+            tape.watch([x, transitions])
+            value = mk.ops.crf_log_norm(x, [5], transitions)
+        return tape.gradient(value, [x, transitions])
+
+    found = gradients()
+    monkeypatch.setattr(_crf_recursion, "_STABLE", -1.0)  # the same in log space
+    for one, other in zip(found, gradients(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
 def test_unknown_batch_and_time():
     x, a, lengths, rng = draw(4)
     tags = rng.integers(0, 3, size=(4, 4))
