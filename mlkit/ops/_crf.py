@@ -264,7 +264,7 @@ def crf_forward(
 
     (alphas,) = run_steps(step, (state,), (ops.transpose(inputs, (1, 0, 2)),))
     last = ops.clip(ops.cast(sequence_lengths, "int32") - 1, 0, ops.shape(inputs)[1])
-    alphas = ops.transpose(alphas, (1, 0, 2))
+    alphas = ops.transpose(ops.concatenate([state[None], alphas], axis=0), (1, 0, 2))
     return ops.take_along_axis(alphas, last[:, None, None], axis=1)[:, 0]
 
 

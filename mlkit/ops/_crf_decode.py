@@ -44,7 +44,8 @@ def crf_decode(
         return (ops.max(state[0][..., None] + transition_params, axis=1) + x[0],)
 
     xs = ops.transpose(potentials, (1, 0, 2))
-    (scores,) = run_steps(forward, (xs[0],), (xs[1:],))  # (time, batch, tags)
+    (scores,) = run_steps(forward, (xs[0],), (xs[1:],))
+    scores = ops.concatenate([xs[:1], scores], axis=0)  # (time, batch, tags)
     last = ops.take_along_axis(
         ops.transpose(scores, (1, 0, 2)), ops.maximum(lengths - 1, 0)[:, None, None], axis=1
     )
@@ -61,7 +62,7 @@ def crf_decode(
 
     xs = (ops.flip(scores, axis=0), ops.flip(follows, axis=0))
     (tags,) = run_steps(backward, (ops.zeros_like(lengths),), xs)
-    tags = ops.transpose(ops.flip(tags[1:], axis=0))
+    tags = ops.transpose(ops.flip(tags, axis=0))
     return ops.where(sequence_mask(lengths, time), tags, 0), best
 
 
@@ -128,7 +129,8 @@ def crf_decode_forward(
 
     xs = (ops.transpose(inputs, (1, 0, 2)), valid)
     scores, pointers = run_steps(step, (state, own), xs)
-    return ops.transpose(pointers[1:], (1, 0, 2)), scores[-1]
+    last = ops.concatenate([state[None], scores], axis=0)[-1]  # there may be no further step
+    return ops.transpose(pointers, (1, 0, 2)), last
 
 
 def crf_decode_backward(inputs: Tensor, state: Tensor) -> Tensor:
@@ -155,7 +157,7 @@ def crf_decode_backward(inputs: Tensor, state: Tensor) -> Tensor:
         return (ops.take_along_axis(x[0], previous[0], axis=1),)
 
     (tags,) = run_steps(step, (first,), (pointers,))
-    return ops.transpose(tags[1:], (1, 0, 2))
+    return ops.transpose(tags, (1, 0, 2))
 
 
 def viterbi_decode(score: np.ndarray, transition_params: np.ndarray) -> tuple[list[int], float]:

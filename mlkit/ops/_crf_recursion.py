@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+import tensorflow as tf
 from keras import ops
 
 from mlkit._core.types import Tensor
 
-_BLOCK = 16  # steps in one round of the loop, whose own cost is that of about ten small products
-_STABLE = 80.0  # exp(-80) is above the smallest normal float32 by a factor of 1000
+_STABLE = 80.0  # exp(80) and exp(-80) leave float32 a factor of 1000
 
 
 def sequence_mask(lengths: Any, time: Any) -> Tensor:
@@ -16,51 +16,32 @@ def sequence_mask(lengths: Any, time: Any) -> Tensor:
     return ops.arange(time, dtype="int32")[None, :] < ops.cast(lengths, "int32")[:, None]
 
 
-def run_steps(
-    step: Callable, first: tuple, xs: tuple[Tensor, ...], block: int = _BLOCK
-) -> tuple[Tensor, ...]:
-    """All states of `state = step(state, x)` for x along axis 0, the first one in front.
+def run_steps(step: Callable, first: tuple, xs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """The states `state = step(state, x)` after each x along axis 0.
+
+    One step a round: XLA on a CPU runs a body of at most eight kernels on one thread, and hands
+    those of a longer one, of several steps, from thread to thread, which takes longer than they do.
 
     Args:
         step: takes a tuple of tensors and one of slices of `xs`, returns a tuple of tensors.
         first: the state before `xs`; all its tensors have their shapes known but for the batch.
         xs: each `(steps, ...)`.
-        block: most steps in one round of the loop: a larger one takes longer to compile.
 
     Returns:
-        The tuple, each tensor with an axis of `steps + 1` in front.
+        The tuple, each tensor with an axis of `steps` in front.
     """
     steps = ops.shape(xs[0])[0]
-    rounds = (steps + block - 1) // block
-    if isinstance(steps, int):
-        rounds = max(rounds, 1)
-        block = max(-(-steps // rounds), 1)  # no longer than needed: the rest is computed in vain
-    else:
-        rounds = ops.maximum(rounds, 1)
-    rest = rounds * block - steps
 
-    def in_rounds(x: Tensor) -> Tensor:
-        x = ops.concatenate([x, ops.ones((rest, *ops.shape(x)[1:]), x.dtype)], axis=0)
-        return ops.reshape(x, (rounds, block, *ops.shape(x)[1:]))
+    def body(i: Tensor, state: tuple, made: list) -> tuple[Tensor, tuple, list]:
+        state = step(tuple(state), tuple(tf.gather(x, i) for x in xs))
+        return i + 1, state, [m.write(i, part) for m, part in zip(made, state, strict=True)]
 
-    xs = tuple(in_rounds(x) for x in xs)
-
-    def a_round(carry: tuple, i: Tensor) -> tuple[tuple, tuple]:
-        state, states = tuple(c[-1] for c in carry), []
-        for x in zip(*[ops.unstack(part[i], block, axis=0) for part in xs], strict=True):
-            state = step(state, x)
-            states.append(state)
-        made = tuple(ops.stack(part, axis=0) for part in zip(*states, strict=True))
-        return made, made
-
-    start = tuple(ops.repeat(part[None], block, axis=0) for part in first)
-    # Over the rounds' numbers: Keras' scan fails over several tensors of an unknown length.
-    _, made = ops.scan(a_round, start, ops.arange(rounds, dtype="int32"))
-    result = []
-    for part, before in zip(made, first, strict=True):
-        flat = ops.reshape(part, (-1, *ops.shape(part)[2:]))[:steps]
-        result.append(ops.concatenate([before[None], flat], axis=0))
-    return tuple(result)
+    made = [tf.TensorArray(f.dtype, steps, element_shape=f.shape) for f in first]
+    # Not Keras' scan, which fails over several tensors of an unknown length.
+    _, _, made = tf.while_loop(
+        lambda i, *_: i < steps, body, (0, first, made), maximum_iterations=steps
+    )
+    return tuple(part.stack() for part in made)
 
 
 def log_norm_and_marginals(
@@ -81,18 +62,20 @@ def log_norm_and_marginals(
     valid = sequence_mask(lengths, ops.shape(potentials)[1])[..., None]
     potentials = ops.where(valid, potentials, 0)
     high = ops.max(potentials, axis=-1, keepdims=True)
+    high = ops.where(ops.isfinite(high), high, 0)  # a step at which no tag is allowed
     spread = ops.max(high - ops.min(potentials, axis=-1, keepdims=True))
-    narrow = spread + ops.max(transitions) - ops.min(transitions) <= _STABLE
-    # The batch is last: all sums of the loop are over other axes.
-    x, valid = (ops.transpose(t, (1, 2, 0)) for t in (potentials - high, valid))
+    of_transitions = ops.max(transitions) - ops.min(transitions)
+    narrow = ops.maximum(spread, of_transitions) + of_transitions <= _STABLE
+    own = potentials - high
+    valid = _batch_last(valid)
     value, marginals, before, after = ops.cond(
         narrow,
-        lambda: _in_exp_space(x, transitions, valid),
-        lambda: _in_log_space(x, transitions, valid),
+        lambda: _in_exp_space(own, transitions, valid),
+        lambda: _in_log_space(own, transitions, valid),
     )
 
     def counts(weights: Tensor) -> Tensor:
-        pairs = before[:-1], after[1:], ops.where(valid[1:], weights, 0), transitions
+        pairs = before, after, ops.where(valid, weights, 0), transitions
         return ops.cond(
             narrow, lambda: _counts_in_exp_space(*pairs), lambda: _counts_in_log_space(*pairs)
         )
@@ -102,44 +85,48 @@ def log_norm_and_marginals(
     return value, ops.transpose(marginals, (2, 0, 1)), counts
 
 
-def _both_ways(
-    x: Tensor, valid: Tensor, space: tuple[Callable, ...], nothing: float, block: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """States from the left, their scales `(time, 1, batch)`, and states from the right.
+def _batch_last(x: Tensor) -> Tensor:
+    """All sums of the recursion are over other axes, and the last is the one that is vectorised."""
+    return ops.transpose(x, (1, 2, 0))
 
-    A state from the left has its own step of `x` in it, one from the right has not. From the right
-    a sequence begins at its own end, which is not that of the batch.
+
+def _both_ways(
+    x: Tensor, valid: Tensor, through: Callable, put: Callable, nothing: float
+) -> tuple[Tensor, Tensor]:
+    """States from the left and from the right, `(time, tags, batch)`, each with its step's own x.
+
+    From the right a sequence begins at its own end, which is not that of the batch.
 
     Args:
         x: `(time, tags, batch)`.
         valid: `(time, 1, batch)`.
-        space: what makes a sum over the tags before, one over the tags after, puts `x` to it, and
-            gives the state and its scale.
-        nothing: the state from the right where nothing follows.
-        block: as for `run_steps`.
+        through: what makes of the state from the left and that from the right, `(2, tags, batch)`,
+            normalised, the sums over the tags before and after.
+        put: puts `x` to them.
+        nothing: that sum where nothing is before, or after.
     """
-    from_left, from_right, put, normalised = space
+    never, always = ops.zeros_like(valid[:1]), ops.ones_like(valid[1:])
+    is_preceded = ops.concatenate([never, always], axis=0)
+    is_followed = ops.concatenate([never, ops.flip(valid[1:], axis=0)], axis=0)
+    own = ops.stack([x, ops.flip(x, axis=0)], axis=1)
+    goes_on = ops.stack([is_preceded, is_followed], axis=1)
 
-    def step(state: tuple, x: tuple) -> tuple[Tensor, Tensor, Tensor]:
-        left, _, right = state
-        own, following, is_followed = x
-        left, scale = normalised(put(from_left(left), own))
-        right = from_right(normalised(put(right, following))[0])
-        return left, scale, ops.where(is_followed, right, nothing)
+    def step(state: tuple, x: tuple) -> tuple[Tensor]:
+        own, goes_on = x
+        return (put(own, ops.where(goes_on, through(state[0]), nothing)),)
 
-    first = (*normalised(x[0]), ops.full_like(x[0], nothing))
-    xs = (x[1:], ops.flip(x[1:], axis=0), ops.flip(valid[1:], axis=0))
-    left, scales, right = run_steps(step, first, xs, block)
-    return left, scales, ops.flip(right, axis=0)
+    (states,) = run_steps(step, (ops.full_like(own[0], nothing),), (own, goes_on))
+    return states[:, 0], ops.flip(states[:, 1], axis=0)
 
 
 def _in_exp_space(
-    x: Tensor, transitions: Tensor, valid: Tensor
+    own: Tensor, transitions: Tensor, valid: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Probabilities, normalised at each step: matrix products in place of log-sum-exp.
 
-    No entry underflows if the spread of the potentials of a step and of the transitions together is
-    at most 80: an entry is at least exp(-80) / tags of the largest.
+    With the spreads `u` of the potentials of a step and `a` of the transitions, an entry of a
+    state is at least exp(-u - a), and no scale is above exp(2a): float32 holds both while these
+    are at most 80.
 
     Returns:
         `(batch,)`; the marginals `(time, tags, batch)`; two factors of that shape, so that
@@ -147,64 +134,62 @@ def _in_exp_space(
     """
     top = ops.max(transitions)
     factors = ops.exp(transitions - top)
+    both = ops.stack([ops.transpose(factors), factors])
 
-    def normalised(q: Tensor) -> tuple[Tensor, Tensor]:
-        total = ops.sum(q, axis=0, keepdims=True)
-        return q * (1 / total), total
+    def through(q: Tensor) -> Tensor:
+        return ops.matmul(both, q) * (1 / ops.sum(q, axis=1, keepdims=True))
 
-    turned = ops.transpose(factors)
-    x = ops.exp(x)
-    space = (lambda q: ops.matmul(turned, q), lambda q: ops.matmul(factors, q), ops.multiply)
-    left, totals, right = _both_ways(x, valid, (*space, normalised), 1.0, _BLOCK)
-    joint = left * right
+    x = _batch_last(ops.exp(own))
+    left, right = _both_ways(x, valid, through, ops.multiply, 1.0)
+    totals = ops.sum(left, axis=1, keepdims=True)
+    joint = left * right / x  # both have the step's own x
     weight = ops.where(valid, 1 / ops.sum(joint, axis=1, keepdims=True), 0)
     steps = ops.log(totals[:, 0])
     steps = ops.concatenate([steps[:1], steps[1:] + top], axis=0)
     value = ops.sum(ops.where(valid[:, 0], steps, 0), axis=0)
-    # In this order: the weight and 1 / totals can both be near exp(80), which float32 holds once.
-    return value, joint * weight, left, (right * weight) * (x * (1 / totals))
+    return value, joint * weight, left * (1 / totals), right * weight
 
 
 def _counts_in_exp_space(
     before: Tensor, after: Tensor, weights: Tensor, transitions: Tensor
 ) -> Tensor:
-    pairs = ops.matmul(before, ops.transpose(after * weights, (0, 2, 1)))
-    return ops.sum(pairs, axis=0) * ops.exp(transitions - ops.max(transitions))
+    def tags_first(x: Tensor) -> Tensor:
+        return ops.reshape(ops.transpose(x, (1, 0, 2)), (transitions.shape[0], -1))
+
+    # One product over time and batch together.
+    after = tags_first(after[1:] * weights[1:])
+    pairs = ops.matmul(tags_first(before[:-1]), ops.transpose(after))
+    return pairs * ops.exp(transitions - ops.max(transitions))
 
 
 def _in_log_space(
-    x: Tensor, transitions: Tensor, valid: Tensor
+    own: Tensor, transitions: Tensor, valid: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The same for any spread, forbidden transitions of -inf among them; factors are logarithms."""
-    pairs = transitions[..., None]
+    pairs = ops.stack([transitions, ops.transpose(transitions)])[..., None]
 
-    def normalised(q: Tensor) -> tuple[Tensor, Tensor]:
-        top = ops.max(q, axis=0, keepdims=True)
-        top = ops.where(ops.isfinite(top), top, 0)  # where no path is allowed
-        return q - top, top
+    def total(q: Tensor) -> Tensor:
+        found = _log_sum_exp(q, 1)
+        return ops.where(ops.isfinite(found), found, 0)[:, None]  # -inf where no path is allowed
 
-    space = (
-        lambda q: _log_sum_exp(q[:, None] + pairs, 0),
-        lambda q: _log_sum_exp(q[None] + pairs, 1),
-        ops.add,
-    )
-    left, tops, right = _both_ways(x, valid, (*space, normalised), 0.0, block=4)
-    joint = left + right
-    marginals = ops.where(valid, ops.softmax(joint, axis=1), 0)
-    steps = ops.where(valid, tops, 0)
-    # The sum over the tags of the last step, whose top is among the steps'.
-    follows = ops.concatenate([valid[1:], ops.zeros_like(valid[:1])], axis=0)
-    end = ops.logical_and(valid, ops.logical_not(follows))
-    steps = ops.where(end, steps + _log_sum_exp(left, 1)[:, None], steps)
-    after = right + x - (tops + ops.logsumexp(joint, axis=1, keepdims=True))
-    return ops.sum(steps[:, 0], axis=0), marginals, left, after
+    def through(q: Tensor) -> Tensor:
+        return _log_sum_exp(q[:, :, None] + pairs, 1) - total(q)
+
+    x = _batch_last(own)
+    left, right = _both_ways(x, valid, through, ops.add, 0.0)
+    joint = ops.where(ops.isfinite(x), left + right - x, -float("inf"))
+    marginals = ops.where(valid, ops.exp(joint - total(joint)), 0)
+    steps = ops.where(valid[:, 0], _log_sum_exp(left, 1), 0)
+    before, after = left - total(left), right - total(joint)
+    return ops.sum(steps, axis=0), marginals, before, after
 
 
 def _counts_in_log_space(
     before: Tensor, after: Tensor, weights: Tensor, transitions: Tensor
 ) -> Tensor:
-    pairs = ops.exp(before[:, :, None] + transitions[..., None] + after[:, None])
-    return ops.sum(ops.where(weights[:, None] == 0, 0, pairs * weights[:, None]), axis=(0, 3))
+    pairs = ops.exp(before[:-1, :, None] + transitions[..., None] + after[1:, None])
+    weights = weights[1:, None]
+    return ops.sum(ops.where(weights == 0, 0, pairs * weights), axis=(0, 3))
 
 
 def _log_sum_exp(x: Tensor, axis: int) -> Tensor:

@@ -1,5 +1,6 @@
 """Others' loops on the same models: each returns a function that runs some epochs."""
 
+import importlib.util
 import itertools
 import os
 from collections.abc import Callable
@@ -163,9 +164,10 @@ def lightning(setting: Setting, x: Any, y: Any) -> Run:
     import warnings
 
     # Lightning imports torchmetrics, and that torchvision where it is installed.
-    from witnesses._torchvision import load
+    if importlib.util.find_spec("torchvision"):
+        from witnesses._torchvision import load
 
-    load()
+        load()
     import lightning
     import torch
 

@@ -193,21 +193,35 @@ def test_the_halves_of_decoding():
         np.testing.assert_array_equal(found[row, :length], np.asarray(tags)[row, :length])
 
 
-def test_the_scales_of_a_step_may_be_beyond_float32_together(monkeypatch):
-    # One over what comes from the left is exp(60) here, one over what goes to the right too.
-    a = np.array([[-60, -60], [0, -60]], "float32")
-    potentials = np.array([[[-19, 0], [0, -19], [0, -19], [-19, 0], [0, -19]]], "float32")
+def gradients_of_log_norm(potentials, transitions, lengths):
+    x, a = tf.constant(potentials), tf.constant(transitions)
+    with tf.GradientTape() as tape:
+        tape.watch([x, a])
+        value = mk.ops.crf_log_norm(x, lengths, a)
+    return value, *tape.gradient(value, [x, a])
 
-    def gradients():
-        x, transitions = tf.constant(potentials), tf.constant(a)
-        with tf.GradientTape() as tape:
-            tape.watch([x, transitions])
-            value = mk.ops.crf_log_norm(x, [5], transitions)
-        return tape.gradient(value, [x, transitions])
 
-    found = gradients()
+# Spreads of the potentials and the transitions: beyond exp space, and up to its limits.
+@pytest.mark.parametrize("spreads", [(19, 60), (40, 40), (0, 40), (79, 1)])
+def test_the_scales_of_a_step_may_be_far_apart(spreads, monkeypatch):
+    # The tag that the potentials prefer is one that the transitions do not come from, or go to.
+    a = np.array([[-1, -1], [0, -1]], "float32") * spreads[1]
+    potentials = np.array([[[-1, 0], [0, -1], [0, -1], [-1, 0], [0, -1]]], "float32") * spreads[0]
+    found = gradients_of_log_norm(potentials, a, [5])
     monkeypatch.setattr(_crf_recursion, "_STABLE", -1.0)  # the same in log space
-    for one, other in zip(found, gradients(), strict=True):
+    for one, other in zip(found, gradients_of_log_norm(potentials, a, [5]), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_a_step_at_which_no_tag_is_allowed():
+    x, a, lengths, _ = draw(4)
+    expected = gradients_of_log_norm(x[1:], a, lengths[1:])
+    x[0, 1] = -np.inf
+    value, to_x, to_a = gradients_of_log_norm(x, a, lengths)
+    assert float(value[0]) == -np.inf
+    np.testing.assert_array_equal(to_x[0], 0)
+    found = value[1:], to_x[1:], to_a  # the others are as they were without it
+    for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
