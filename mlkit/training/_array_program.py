@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from mlkit.training._arrays import Arrays
-from mlkit.training._programs import Job, Logs, function, traced
+from mlkit.training._programs import Job, Logs, OneTrace, function, traced
 
 
 def cut(data: Any, start: Any, size: Any) -> Any:
@@ -55,8 +55,8 @@ class ArrayProgram:
         self._order = function(lambda key: self.data.order(key), autograph=False)
         self._for_epoch = function(lambda t, key: self.data.for_epoch(t, key), autograph=False)
         self._ordered = function(self._gather, autograph=False)
-        self._block = function(self._run_block, autograph=False)
-        self._whole = function(self._run_whole, autograph=False)
+        self._block = OneTrace(self._run_block)
+        self._whole = OneTrace(self._run_whole)
         self._single = self._run_single if eager else function(self._run_single, autograph=False)
 
     def run(self, epoch: int, start: int, stop: int) -> tuple[Logs, int]:
@@ -80,10 +80,10 @@ class ArrayProgram:
         """The graph that blocks of this program run, traced if it was not yet."""
         tensors, key = self.data.tensors, tf.zeros([2], tf.int64)
         if self.name == "epoch" and self.whole:
-            return self._whole.get_concrete_function(tensors, key)
+            return self._whole.trace(tensors, key)
         tensors = self._for_epoch(tensors, key)
         source = tensors if self.name == "epoch" else (tensors, self._order(key))
-        return self._block.get_concrete_function(source, tf.constant(0), tf.constant(1))
+        return self._block.trace(source, tf.constant(0), tf.constant(1))
 
     def _count(self, outcome: tuple[Any, Logs], start: int, stop: int) -> tuple[Logs, int]:
         reached, logs = outcome

@@ -101,6 +101,8 @@ class Engine:
             return Choice("step", False, "each batch goes to the worker that is free")
         if self.model.run_eagerly:
             return Choice("eager", False, "the model is compiled with run_eagerly=True")
+        if tf.config.functions_run_eagerly():
+            return Choice("eager", False, "tf.config.run_functions_eagerly(True) asks for it")
         if self.execution == "auto":
             return None
         name, _, option = self.execution.partition("+")
@@ -113,7 +115,7 @@ class Engine:
 
     def prepare_own_step(self, data: Source, kind: str) -> None:
         """Create the variables of a step that only its author knows, by tracing it."""
-        if self.execution != "eager" and not self.model.run_eagerly:
+        if (choice := self.asked_for(data)) is None or choice.name != "eager":
             batch = data.head(2**31 - 1)
             function(self.step(data, kind)).get_concrete_function(batch)
 

@@ -35,6 +35,7 @@ GOALS = {
     "d": {"fit numpy": 1.3},
     "e": {"fit numpy": 1.3},
 }  # fmt: skip
+QUICK_TURNS = 3  # of a row whose turn is under a second, for one of the others
 Rows = dict[str, Callable[[], rivals.Run]]
 
 
@@ -99,20 +100,24 @@ def own(setting: Setting, x: Any, y: Any) -> Rows:
 
 def medians(rows: Rows, setting: Setting, rounds: int) -> dict[str, float]:
     """Median microseconds a step of each row."""
-    made: dict[str, tuple[rivals.Run, int]] = {}
+    made: dict[str, tuple[rivals.Run, int, int]] = {}
     for name, make in rows.items():
         try:
             run = make()
             run(1)  # trace, measure and compile
             # A second or so a call, and at least as many epochs that a call's own cost is small.
-            made[name] = run, max(3, min(setting.epochs, int(1 / jobs.seconds(lambda r=run: r(1)))))
+            epoch = jobs.seconds(lambda r=run: r(1))
+            epochs = max(3, min(setting.epochs, int(1 / epoch)))
+            # A neighbour's burst is as long as a quick row's turn: those take more of them.
+            made[name] = run, epochs, 1 if epochs * epoch < 1 else QUICK_TURNS
         except ModuleNotFoundError as error:
             print(f"  {name}: no {error.name}")
     times: dict[str, list[float]] = {name: [] for name in made}
-    for _ in range(rounds):
-        for name, (run, epochs) in made.items():
-            seconds = jobs.seconds(lambda r=run, n=epochs: r(n))
-            times[name].append(seconds / (setting.steps * epochs) * 1e6)
+    for turn in range(rounds * QUICK_TURNS):
+        for name, (run, epochs, every) in made.items():
+            if turn % every == 0:
+                seconds = jobs.seconds(lambda r=run, n=epochs: r(n))
+                times[name].append(seconds / (setting.steps * epochs) * 1e6)
     return {name: statistics.median(values) for name, values in times.items()}
 
 

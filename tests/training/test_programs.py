@@ -143,6 +143,26 @@ def test_one_trace_for_training_and_one_for_evaluation(execution, traces):
     assert trainer.traces == {"train": traces + ("xla" in execution), "test": traces}
 
 
+def test_tensorflows_switch_for_debugging_runs_the_steps_in_python():
+    eagerly = []
+
+    class Looks(keras.layers.Layer):
+        def call(self, x):
+            eagerly.append(tf.executing_eagerly())
+            return x
+
+    trainer = mk.Trainer(compiled(Looks()), execution="epoch", seed=1)
+    trainer.fit(X, Y, batch_size=75, epochs=1, verbose=0)
+    eagerly.clear()
+    tf.config.run_functions_eagerly(True)
+    try:
+        trainer.fit(X, Y, batch_size=75, epochs=1, verbose=0)
+        trainer.evaluate(X, Y, batch_size=75)
+    finally:
+        tf.config.run_functions_eagerly(False)
+    assert eagerly == [True] * 4
+
+
 @pytest.mark.parametrize("epochs", [30, 60])
 def test_auto_traces_the_program_that_it_takes_once(epochs, tmp_path, monkeypatch):
     monkeypatch.setenv("MLKIT_CACHE", str(tmp_path))
