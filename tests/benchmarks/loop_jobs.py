@@ -7,12 +7,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 import keras
 import loop_rivals as rivals
 import tensorflow as tf
+from _memory import held, peak
 from loop_models import SETTINGS, Setting, compiled
 
 import mlkit as mk
@@ -152,33 +152,25 @@ def inference(key: str, rounds: int) -> dict[str, float]:
     return figures
 
 
-def megabytes_now() -> float:
-    """Resident memory of this process."""
-    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
-    return int(pages) * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
 def memory_of(key: str, how: str) -> dict[str, float]:
     """Peak of a training of 3 epochs, or the growth over 20,000 steps; run in its own process."""
-    import resource
-
     setting = SETTINGS[key]
     x, y = setting.data(setting.batch * 400)
     model = compiled(setting)
     given = {"batch_size": setting.batch, "verbose": 0}
-    before = megabytes_now()
+    before = held()
     if how == "fit":
         model.fit(x, y, epochs=3, **given)
     elif how == "flat":
         trainer = mk.Trainer(model, execution="epoch", seed=0)
         trainer.fit(x, y, epochs=5, **given)
-        before = megabytes_now()
+        before = held()
         trainer.fit(x, y, epochs=50, **given)
-        return {"growth": megabytes_now() - before}
+        return {"growth": held() - before}
     else:
         mk.Trainer(model, execution=how, seed=0).fit(x, y, epochs=3, **given)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"peak": peak, "growth": peak - before, "data": (x.nbytes + y.nbytes) / 2**20}
+    most = peak()
+    return {"peak": most, "growth": most - before, "data": (x.nbytes + y.nbytes) / 2**20}
 
 
 def memory(key: str, rounds: int) -> dict[str, float]:

@@ -8,15 +8,15 @@ is that of a process of its own for each form, less what it holds before.
 """
 
 import argparse
-import resource
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
+import _memory
 import numpy as np
 
 BATCH, WIDTH, MARGIN = 1024, 128, 1.0
@@ -155,11 +155,12 @@ def vocabulary_form(name):
 def peak(name):
     """Peak memory of a form in MB, less what the process held before its first step."""
     step, _ = vocabulary_form(name)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    _memory.forget_peak()
+    before = _memory.held()
     for _ in range(3):
         value, gradients = step()
         del value, gradients
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+    print(_memory.peak() - before)
 
 
 def vocabulary():

@@ -16,6 +16,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import _memory
 import numpy as np
 from _row import Row
 
@@ -75,19 +76,13 @@ def megabytes(module: str, index: int, side: str) -> float:
 
 
 def peak(module: str, index: str, side: str) -> None:
-    """In the new process: print the growth. Linux: `/proc` can forget an earlier peak."""
+    """In the new process: print the growth."""
     run = getattr(importlib.import_module(module).ROWS[int(index)], side)()
-    status = Path("/proc/self/status")
-    Path("/proc/self/clear_refs").write_text("5")
-
-    def entry(name: str) -> float:
-        (line,) = [line for line in status.read_text().splitlines() if line.startswith(name)]
-        return float(line.split()[1]) / 1024
-
-    before = entry("VmRSS")
+    _memory.forget_peak()
+    before = _memory.held()
     for _ in range(2):
         finished(run())
-    print(entry("VmHWM") - before)
+    print(_memory.peak() - before)
 
 
 def main() -> None:
