@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-import tensorflow as tf
+import tensorflow as tf  # Keras' scan fails over several tensors of an unknown length
 from keras import ops
 
 from mlkit._core.types import Tensor
@@ -37,7 +37,6 @@ def run_steps(step: Callable, first: tuple, xs: tuple[Tensor, ...]) -> tuple[Ten
         return i + 1, state, [m.write(i, part) for m, part in zip(made, state, strict=True)]
 
     made = [tf.TensorArray(f.dtype, steps, element_shape=f.shape) for f in first]
-    # Not Keras' scan, which fails over several tensors of an unknown length.
     _, _, made = tf.while_loop(
         lambda i, *_: i < steps, body, (0, first, made), maximum_iterations=steps
     )

@@ -6,7 +6,8 @@ import keras
 import tensorflow as tf
 
 from mlkit.training._arrays import Arrays
-from mlkit.training._programs import Job, Logs, OneTrace, function, traced
+from mlkit.training._one_trace import OneTrace
+from mlkit.training._programs import Job, Logs, function, traced
 
 
 def cut(data: Any, start: Any, size: Any) -> Any:

@@ -72,27 +72,6 @@ def function(python_function: Callable[..., Any], *args: Any, **kwargs: Any) -> 
     return tf.function(partial(python_function), *args, **kwargs)
 
 
-class OneTrace:
-    """A `tf.function` for arguments of one kind, traced for the first that come.
-
-    `tf.function` compares the arguments of each call with those of its traces, which takes 0.3 ms:
-    as long as ten steps of a small model.
-    """
-
-    def __init__(self, python_function: Callable[..., Any]) -> None:
-        self._function = function(python_function, autograph=False)
-        self._trace: Any = None
-
-    def trace(self, *args: Any) -> Any:
-        """The graph, traced if it was not yet."""
-        if self._trace is None:
-            self._trace = self._function.get_concrete_function(*args)
-        return self._trace
-
-    def __call__(self, *args: Any) -> Any:
-        return self.trace(*args)(*args)
-
-
 def traced(step: Callable[[Any], Logs], spec: Any) -> tuple[Callable[[Any], Logs], Logs]:
     """A step traced for one kind of batch, and zeros of what it returns."""
     compiled = step if hasattr(step, "get_concrete_function") else function(step)
