@@ -60,8 +60,7 @@ def log_norm_and_marginals(
     """
     valid = sequence_mask(lengths, ops.shape(potentials)[1])[..., None]
     potentials = ops.where(valid, potentials, 0)
-    high = ops.max(potentials, axis=-1, keepdims=True)
-    high = ops.where(ops.isfinite(high), high, 0)  # a step at which no tag is allowed
+    high = _finite(ops.max(potentials, axis=-1, keepdims=True))  # no tag is allowed: -inf
     spread = ops.max(high - ops.min(potentials, axis=-1, keepdims=True))
     of_transitions = ops.max(transitions) - ops.min(transitions)
     narrow = ops.maximum(spread, of_transitions) + of_transitions <= _STABLE
@@ -167,20 +166,19 @@ def _in_log_space(
     """The same for any spread, forbidden transitions of -inf among them; factors are logarithms."""
     pairs = ops.stack([transitions, ops.transpose(transitions)])[..., None]
 
-    def total(q: Tensor) -> Tensor:
-        found = _log_sum_exp(q, 1)
-        return ops.where(ops.isfinite(found), found, 0)[:, None]  # -inf where no path is allowed
+    def normalised(q: Tensor, total: Tensor) -> Tensor:
+        return q - _finite(total)[:, None]  # no path is allowed: -inf
 
     def through(q: Tensor) -> Tensor:
-        return _log_sum_exp(q[:, :, None] + pairs, 1) - total(q)
+        return normalised(_log_sum_exp(q[:, :, None] + pairs, 1), _log_sum_exp(q, 1))
 
     x = _batch_last(own)
     left, right = _both_ways(x, valid, through, ops.add, 0.0)
     joint = ops.where(ops.isfinite(x), left + right - x, -float("inf"))
-    marginals = ops.where(valid, ops.exp(joint - total(joint)), 0)
-    steps = ops.where(valid[:, 0], _log_sum_exp(left, 1), 0)
-    before, after = left - total(left), right - total(joint)
-    return ops.sum(steps, axis=0), marginals, before, after
+    steps, weight = _log_sum_exp(left, 1), _log_sum_exp(joint, 1)
+    value = ops.sum(ops.where(valid[:, 0], steps, 0), axis=0)
+    marginals = ops.where(valid, ops.exp(normalised(joint, weight)), 0)
+    return value, marginals, normalised(left, steps), normalised(right, weight)
 
 
 def _counts_in_log_space(
@@ -193,6 +191,9 @@ def _counts_in_log_space(
 
 def _log_sum_exp(x: Tensor, axis: int) -> Tensor:
     """Also where all are -inf, which is then the result."""
-    top = ops.max(x, axis=axis, keepdims=True)
-    top = ops.where(ops.isfinite(top), top, 0)
+    top = _finite(ops.max(x, axis=axis, keepdims=True))
     return ops.log(ops.sum(ops.exp(x - top), axis=axis)) + ops.squeeze(top, axis)
+
+
+def _finite(x: Tensor) -> Tensor:
+    return ops.where(ops.isfinite(x), x, 0)
