@@ -4,13 +4,66 @@ import math
 from typing import Any
 
 import keras
-import tensorflow as tf  # keras.ops normalises no batch in one kernel, forwards and backwards
 from keras import constraints, initializers, ops, regularizers
 
 from mlkit._core.checks import check_bool, check_integer, check_number
 from mlkit._core.registry import register
 from mlkit._core.shapes import check_rank, known_size
 from mlkit._core.types import Config, Shape, Tensor
+
+
+def _normalized(
+    x: Tensor,
+    gamma: Tensor,
+    beta: Tensor,
+    valid: Tensor | None,
+    positions: list[int],
+    epsilon: float,
+) -> Tensor:
+    """`gamma * (x - mean) / sqrt(variance + epsilon) + beta` at the valid positions, else 0.
+
+    The gradient is written out: the mean and the variance go into it together, in half of the
+    passes over the inputs that their own gradients take.
+    """
+
+    def where_valid(x: Tensor) -> Tensor:
+        return x if valid is None else ops.where(valid, x, 0)
+
+    count = _count(x, valid, positions)
+
+    def mean(x: Tensor) -> Tensor:  # of what is zero at positions that are not valid
+        return ops.sum(x, axis=positions, keepdims=True) / count
+
+    @ops.custom_gradient
+    def function(x: Tensor, gamma: Tensor, beta: Tensor) -> tuple[Tensor, Any]:
+        centered = where_valid(x - mean(x))
+        rsqrt = ops.rsqrt(mean(ops.square(centered)) + epsilon)
+
+        def gradient(upstream: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            upstream = where_valid(upstream)
+            along_beta, along_gamma = mean(upstream), mean(upstream * centered) * rsqrt
+            dx = upstream - along_beta - centered * (along_gamma * rsqrt)
+            return (
+                where_valid(dx * (rsqrt * gamma)),
+                ops.sum(along_gamma * count, axis=0, keepdims=True),
+                ops.sum(along_beta * count, axis=0, keepdims=True),
+            )
+
+        # Not x * factor + (beta - mean * factor): that cancels where the mean is large.
+        return where_valid(centered * (rsqrt * gamma) + beta), gradient
+
+    return function(where_valid(x), gamma, beta)
+
+
+def _count(x: Tensor, valid: Tensor | None, positions: list[int]) -> Tensor:
+    """Number of valid positions of each example, at least 1."""
+    sizes = ops.shape(x)
+    if valid is None:
+        return ops.cast(math.prod(sizes[axis] for axis in positions), x.dtype)
+    # The mask may be shorter than the positions: what it does not cover counts whole.
+    whole = math.prod(sizes[axis] for axis in positions if valid.shape[axis] == 1)
+    covered = ops.sum(ops.cast(valid, x.dtype), axis=positions, keepdims=True)
+    return ops.maximum(covered * ops.cast(whole, x.dtype), 1)
 
 
 @register
@@ -105,6 +158,8 @@ class InstanceNormalization(keras.layers.Layer):
         channels = known_size(self, input_shape, self.axis)
         self.input_spec = keras.InputSpec(ndim=rank, axes={self.axis: channels})
         self._channel_axis = self.axis % rank
+        self._along_channels_shape = [1] * rank
+        self._along_channels_shape[self.axis] = channels
         self._positions = [a for a in range(1, rank) if a != self._channel_axis]
         self.gamma = self._weight("gamma", channels) if self.scale else None
         self.beta = self._weight("beta", channels) if self.center else None
@@ -122,56 +177,12 @@ class InstanceNormalization(keras.layers.Layer):
 
     def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         dtype = keras.backend.result_type(inputs.dtype, "float32")
-        x, valid = ops.cast(inputs, dtype), None
-        last = self._channel_axis == self.input_spec.ndim - 1
-        if mask is None and last and dtype == "float32":
-            return ops.cast(self._in_one_kernel(x), self.compute_dtype)
-        if mask is not None:
-            valid = self._broadcast_mask(mask)
-            x = ops.where(valid, x, 0)  # also where the padding holds NaN
-        centered = x - self._mean(x, valid)
-        if valid is not None:
-            centered = ops.where(valid, centered, 0)
-        variance = self._mean(ops.square(centered), valid)
-        factor = ops.rsqrt(variance + self.epsilon)
-        if self.gamma is not None:
-            factor = factor * self._along_channels(self.gamma, dtype)
-        # Not x * factor + (beta - mean * factor): that cancels where the mean is large.
-        y = centered * factor
-        if self.beta is not None:
-            y = y + self._along_channels(self.beta, dtype)
-            y = y if valid is None else ops.where(valid, y, 0)
+        x = ops.cast(inputs, dtype)
+        valid = None if mask is None else self._broadcast_mask(mask)
+        gamma = self._along_channels(self.gamma, 1, dtype)
+        beta = self._along_channels(self.beta, 0, dtype)
+        y = _normalized(x, gamma, beta, valid, self._positions, self.epsilon)
         return ops.cast(y, self.compute_dtype)
-
-    def _in_one_kernel(self, x: Tensor) -> Tensor:
-        """Each channel of each example is one of the channels of a batch normalisation."""
-        batch, *sizes, channels = ops.shape(x)
-        positions = math.prod(sizes)
-        rows = ops.transpose(ops.reshape(x, (batch, positions, channels)), (1, 0, 2))
-
-        def each(weight: Any, default: Tensor) -> Tensor:
-            return ops.tile(default if weight is None else ops.cast(weight, x.dtype), (batch,))
-
-        y = tf.raw_ops.FusedBatchNormV3(
-            x=ops.reshape(rows, (1, positions, 1, batch * channels)),
-            scale=each(self.gamma, ops.ones((channels,))),
-            offset=each(self.beta, ops.zeros((channels,))),
-            mean=tf.zeros((0,)),
-            variance=tf.zeros((0,)),
-            epsilon=self.epsilon,
-        )[0]
-        y = ops.transpose(ops.reshape(y, (positions, batch, channels)), (1, 0, 2))
-        return ops.reshape(y, ops.shape(x))
-
-    def _mean(self, x: Tensor, valid: Tensor | None) -> Tensor:
-        """Mean over the valid positions; `x` is zero at the others."""
-        if valid is None:
-            return ops.mean(x, axis=self._positions, keepdims=True)
-        # The mask may be shorter than the positions: what it does not cover counts whole.
-        count = ops.sum(
-            ops.cast(valid, x.dtype) * ops.ones_like(x), axis=self._positions, keepdims=True
-        )
-        return ops.sum(x, axis=self._positions, keepdims=True) / ops.maximum(count, 1)
 
     def _broadcast_mask(self, mask: Tensor) -> Tensor:
         rank = self.input_spec.ndim
@@ -185,10 +196,13 @@ class InstanceNormalization(keras.layers.Layer):
             ops.cast(mask, "bool"), ops.shape(mask) + (1,) * (rank - len(mask.shape))
         )
 
-    def _along_channels(self, weight: Tensor, dtype: str) -> Tensor:
-        shape = [1] * self.input_spec.ndim
-        shape[self._channel_axis] = -1
-        return ops.reshape(ops.cast(weight, dtype), shape)
+    def _along_channels(self, weight: Any, otherwise: float, dtype: str) -> Tensor:
+        shape = self._along_channels_shape
+        return (
+            ops.full(shape, otherwise, dtype)
+            if weight is None
+            else ops.reshape(ops.cast(weight, dtype), shape)
+        )
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
