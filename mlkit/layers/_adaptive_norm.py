@@ -6,6 +6,7 @@ import keras
 from keras import initializers, ops
 
 from mlkit._core.checks import check_bool, check_choice, check_number
+from mlkit._core.normalization import normalized
 from mlkit._core.precision import wide
 from mlkit._core.registry import register
 from mlkit._core.shapes import check_rank, check_shapes, known_size
@@ -24,7 +25,7 @@ class AdaptiveNorm(keras.layers.Layer):
     * `normalization="layer"`: over the features, at each position (AdaLN of diffusion
       transformers);
     * `normalization="instance"`: over the positions, for each feature (AdaIN of style transfer and
-      style-based generators). With a mask, padded positions take no part.
+      style-based generators). With a mask, padded positions take no part, and give zeros.
 
     With `gate=True` a third set of numbers alpha is made and returned beside y, by which the branch
     that y feeds is to be multiplied: `x + alpha * block(y)`. Kernel and bias start at zero, so that
@@ -109,26 +110,22 @@ class AdaptiveNorm(keras.layers.Layer):
         modulation = ops.matmul(condition, self.kernel) + self.bias
         shape = (-1, *[1] * (len(x.shape) - 2), x.shape[-1])
         parts = [ops.reshape(p, shape) for p in ops.split(modulation, 2 + self.gate, axis=-1)]
-        normal = self._normal(x, mask[0] if mask is not None else None)
-        wide = [ops.cast(p, normal.dtype) for p in parts[:2]]
-        y = ops.cast(normal * (1 + wide[0]) + wide[1], x.dtype)
+        gamma, beta = (wide(p) for p in parts[:2])
+        y = self._normalized(wide(x), 1 + gamma, beta, mask[0] if mask is not None else None)
+        y = ops.cast(y, x.dtype)
         return [y, parts[2]] if self.gate else y
 
-    def _normal(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        x = wide(x)
+    def _normalized(self, x: Tensor, gamma: Tensor, beta: Tensor, mask: Tensor | None) -> Tensor:
+        rank = len(x.shape)
         if self.normalization == "layer":
-            axes, weight = (-1,), ops.ones((), x.dtype)
-        else:
-            axes, weight = tuple(range(1, len(x.shape) - 1)), ops.ones((), x.dtype)
-            if mask is not None:
-                shape = (*ops.shape(mask), *[1] * (len(x.shape) - len(mask.shape)))
-                weight = ops.reshape(ops.cast(mask, x.dtype), shape)
-        weight = ops.broadcast_to(weight, ops.shape(x))
-        count = ops.maximum(ops.sum(weight, axis=axes, keepdims=True), 1.0)
-        mean = ops.sum(weight * x, axis=axes, keepdims=True) / count
-        centred = x - mean
-        variance = ops.sum(weight * ops.square(centred), axis=axes, keepdims=True) / count
-        return centred * ops.rsqrt(variance + self.epsilon)
+            ones = [1] * rank
+            one, zero = ops.ones(ones, x.dtype), ops.zeros(ones, x.dtype)
+            return normalized(x, one, zero, None, [rank - 1], self.epsilon) * gamma + beta
+        valid = None
+        if mask is not None:
+            shape = (*ops.shape(mask), *[1] * (rank - len(mask.shape)))
+            valid = ops.reshape(ops.cast(mask, "bool"), shape)
+        return normalized(x, gamma, beta, valid, list(range(1, rank - 1)), self.epsilon)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         first = None if previous_mask is None else previous_mask[0]

@@ -102,7 +102,7 @@ class GlobalResponseNormalization(keras.layers.Layer):
         shape = [1] * rank
         shape[channel] = -1
         gamma, beta = ops.reshape(self.gamma, shape), ops.reshape(self.beta, shape)
-        return ops.cast(x + gamma * (x * relative) + beta, inputs.dtype)
+        return ops.cast(x * (1 + gamma * relative) + beta, inputs.dtype)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape

@@ -96,9 +96,13 @@ class GradientReversal(keras.layers.Layer):
                 self.calls.assign(self.calls + 1)
         else:
             strength = self.strength
-        # The second term is zero, but not its gradient: no rounding, and no function to be saved.
-        fixed = ops.stop_gradient(inputs)
-        return fixed - ops.cast(strength, inputs.dtype) * (inputs - fixed)
+        factor = -ops.cast(strength, inputs.dtype)
+
+        @ops.custom_gradient
+        def turned(x: Tensor) -> tuple[Tensor, Any]:
+            return x, lambda upstream: factor * upstream
+
+        return turned(inputs)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape

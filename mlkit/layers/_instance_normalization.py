@@ -1,69 +1,15 @@
 """InstanceNormalization: each channel of each sample to mean 0 and variance 1."""
 
-import math
 from typing import Any
 
 import keras
 from keras import constraints, initializers, ops, regularizers
 
 from mlkit._core.checks import check_bool, check_integer, check_number
+from mlkit._core.normalization import normalized
 from mlkit._core.registry import register
 from mlkit._core.shapes import check_rank, known_size
 from mlkit._core.types import Config, Shape, Tensor
-
-
-def _normalized(
-    x: Tensor,
-    gamma: Tensor,
-    beta: Tensor,
-    valid: Tensor | None,
-    positions: list[int],
-    epsilon: float,
-) -> Tensor:
-    """`gamma * (x - mean) / sqrt(variance + epsilon) + beta` at the valid positions, else 0.
-
-    The gradient is written out: the mean and the variance go into it together, in half of the
-    passes over the inputs that their own gradients take.
-    """
-
-    def where_valid(x: Tensor) -> Tensor:
-        return x if valid is None else ops.where(valid, x, 0)
-
-    count = _count(x, valid, positions)
-
-    def mean(x: Tensor) -> Tensor:  # of what is zero at positions that are not valid
-        return ops.sum(x, axis=positions, keepdims=True) / count
-
-    @ops.custom_gradient
-    def function(x: Tensor, gamma: Tensor, beta: Tensor) -> tuple[Tensor, Any]:
-        centered = where_valid(x - mean(x))
-        rsqrt = ops.rsqrt(mean(ops.square(centered)) + epsilon)
-
-        def gradient(upstream: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-            upstream = where_valid(upstream)
-            along_beta, along_gamma = mean(upstream), mean(upstream * centered) * rsqrt
-            dx = upstream - along_beta - centered * (along_gamma * rsqrt)
-            return (
-                where_valid(dx * (rsqrt * gamma)),
-                ops.sum(along_gamma * count, axis=0, keepdims=True),
-                ops.sum(along_beta * count, axis=0, keepdims=True),
-            )
-
-        # Not x * factor + (beta - mean * factor): that cancels where the mean is large.
-        return where_valid(centered * (rsqrt * gamma) + beta), gradient
-
-    return function(where_valid(x), gamma, beta)
-
-
-def _count(x: Tensor, valid: Tensor | None, positions: list[int]) -> Tensor:
-    """Number of valid positions of each example, at least 1."""
-    sizes = ops.shape(x)
-    if valid is None:
-        return ops.cast(math.prod(sizes[axis] for axis in positions), x.dtype)
-    # The mask may be shorter than the positions: what it does not cover counts whole.
-    whole = math.prod(sizes[axis] for axis in positions if valid.shape[axis] == 1)
-    covered = ops.sum(ops.cast(valid, x.dtype), axis=positions, keepdims=True)
-    return ops.maximum(covered * ops.cast(whole, x.dtype), 1)
 
 
 @register
@@ -181,7 +127,7 @@ class InstanceNormalization(keras.layers.Layer):
         valid = None if mask is None else self._broadcast_mask(mask)
         gamma = self._along_channels(self.gamma, 1, dtype)
         beta = self._along_channels(self.beta, 0, dtype)
-        y = _normalized(x, gamma, beta, valid, self._positions, self.epsilon)
+        y = normalized(x, gamma, beta, valid, self._positions, self.epsilon)
         return ops.cast(y, self.compute_dtype)
 
     def _broadcast_mask(self, mask: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from mlkit._core.checks import check_bool, check_choice
@@ -89,49 +90,61 @@ class MaxPoolingWithArgmax2D(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: Tensor) -> list[Tensor]:
-        batch, height, width, channels = ops.shape(inputs)
-        rows, columns = self._taps(height, 0), self._taps(width, 1)
-        margin = [(size - 1, size - 1) for size in self._pool]
-        padded = ops.pad(inputs, ((0, 0), *margin, (0, 0)))
-        best = position = None
-        for i, (row, row_slice) in enumerate(rows):
-            for j, (column, column_slice) in enumerate(columns):
-                value = padded[:, row_slice, column_slice]
-                place = row[:, None] * width + column[None, :]
-                inside = _inside(row, height)[:, None] & _inside(column, width)[None, :]
-                place = ops.where(inside, place, -1)[None, :, :, None] + ops.zeros_like(
-                    value, dtype="int32"
-                )
-                if i == j == 0:
-                    best, position = value, place
-                    continue
-                # A place of -1 is padding: nothing is chosen yet, and this must not be either.
-                better = (place >= 0) & ((position < 0) | (value > best))
-                best = ops.where(better, value, best)
-                position = ops.where(better, place, position)
-        position = position * channels + ops.arange(channels, dtype="int32")
+        padding = self.padding.lower()
+        values = ops.max_pool(
+            inputs, self._pool, self._strides, padding, data_format="channels_last"
+        )
+        positions = self._positions(ops.stop_gradient(inputs), ops.stop_gradient(values))
         if self.include_batch_in_index:
+            batch, height, width, channels = ops.shape(inputs)
             first = ops.arange(batch, dtype="int32") * (height * width * channels)
-            position = position + first[:, None, None, None]
-        return [best, position]
+            positions = positions + first[:, None, None, None]
+        return [values, positions]
 
-    def _taps(self, size: Any, axis: int) -> list[tuple[Tensor, slice]]:
-        """For each offset in the window: the positions it falls on, and their slice of the padding.
+    def _positions(self, x: Tensor, largest: Tensor) -> Tensor:
+        """Those of the first value of each window that is the largest, counted row by row."""
+        _, height, width, channels = ops.shape(x)
+        _, new_height, new_width, _ = ops.shape(largest)
+        rows = ops.arange(new_height, dtype="int32") * self._strides[0] - self._before(height, 0)
+        columns = ops.arange(new_width, dtype="int32") * self._strides[1] - self._before(width, 1)
+        rows, columns = rows[:, None, None], columns[:, None]
+        # Where nothing equals the largest, which NaN and -inf alone can do, the first pixel stands.
+        first = (ops.maximum(-rows, 0) * width + ops.maximum(-columns, 0)) * channels
+        offset = first + ops.zeros_like(largest, dtype="int32")
+        x = self._in_steps(x)
+        # From the last to the first, so that the first of equal values stays.
+        for i, j in reversed(list(np.ndindex(*self._pool))):
+            (down, row), (right, column) = divmod(i, self._strides[0]), divmod(j, self._strides[1])
+            tap = x[:, down : down + new_height, row, right : right + new_width, column]
+            found = tap == largest
+            if self.padding.lower() == "same":
+                found = found & _inside(rows + i, height) & _inside(columns + j, width)
+            offset = ops.where(found, (i * width + j) * channels, offset)
+        start = (rows * width + columns) * channels + ops.arange(channels, dtype="int32")
+        return start + offset
 
-        The slice is of an image with a margin of one window less one pixel on either side.
+    def _in_steps(self, x: Tensor) -> Tensor:
+        """`(batch, steps, stride, steps, stride, channels)`: TensorFlow is slow to slice by a step.
+
+        Of the padded image, and of so many steps that each tap of a window is one slice.
         """
-        pool, stride = self._pool[axis], self._strides[axis]
-        count = self._count(size, axis)
-        before = 0
-        if self.padding.lower() == "same":
-            missing = (count - 1) * stride + pool - size
-            before = (max(missing, 0) if isinstance(size, int) else ops.maximum(missing, 0)) // 2
-        starts = ops.arange(count, dtype="int32") * stride - before
-        found = []
-        for offset in range(pool):
-            first = pool - 1 - before + offset
-            found.append((starts + offset, slice(first, first + (count - 1) * stride + 1, stride)))
-        return found
+        batch, *sizes, channels = ops.shape(x)
+        margins, ends, shape = [], [], []
+        for axis, size in enumerate(sizes):
+            pool, stride, before = self._pool[axis], self._strides[axis], self._before(size, axis)
+            steps = self._count(size, axis) + (pool - 1) // stride
+            margins.append((before, _at_least_zero(steps * stride - before - size)))
+            ends.append(steps * stride)
+            shape += [steps, stride]
+        x = ops.pad(x, ((0, 0), *margins, (0, 0)))[:, : ends[0], : ends[1]]
+        return ops.reshape(x, (batch, *shape, channels))
+
+    def _before(self, size: Any, axis: int) -> Any:
+        """Rows or columns of padding before the image."""
+        if self.padding.lower() == "valid":
+            return 0
+        missing = (self._count(size, axis) - 1) * self._strides[axis] + self._pool[axis] - size
+        return _at_least_zero(missing) // 2
 
     def _count(self, size: Any, axis: int) -> Any:
         pool, stride = self._pool[axis], self._strides[axis]
@@ -161,6 +174,10 @@ class MaxPoolingWithArgmax2D(keras.layers.Layer):
             "padding": self.padding,
             "include_batch_in_index": self.include_batch_in_index,
         }
+
+
+def _at_least_zero(size: Any) -> Any:
+    return max(size, 0) if isinstance(size, int) else ops.maximum(size, 0)
 
 
 def _inside(place: Tensor, size: Any) -> Tensor:

@@ -78,27 +78,14 @@ class SpatialPyramidPooling2D(keras.layers.Layer):
 
     def call(self, inputs: Tensor) -> Tensor:
         x = wide(to_last(inputs, self._format))
-        batch, height, width, channels = ops.shape(x)
-        pool = self._averages if self.pooling == "average" else self._largest
+        batch, _, _, channels = ops.shape(x)
+        pool = _averages if self.pooling == "average" else _largest
         levels = []
         for rows, columns in self._bins:
-            pooled = pool(x, _members(height, rows), _members(width, columns))
+            pooled = pool(pool(x, 1, rows), 2, columns)
             levels.append(ops.reshape(pooled, (batch, rows * columns, channels)))
         pooled = ops.cast(ops.concatenate(levels, axis=1), self.compute_dtype)
         return pooled if self._format == "channels_last" else ops.transpose(pooled, (0, 2, 1))
-
-    def _averages(self, x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-        rows, columns = ops.cast(rows, x.dtype), ops.cast(columns, x.dtype)
-        rows = rows / ops.sum(rows, axis=1, keepdims=True)
-        columns = columns / ops.sum(columns, axis=1, keepdims=True)
-        return ops.einsum("nh,bhmc->bnmc", rows, ops.einsum("mw,bhwc->bhmc", columns, x))
-
-    def _largest(self, x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-        low = -float("inf")
-        parts = [ops.where(row[None, :, None, None], x, low) for row in ops.unstack(rows)]
-        x = ops.stack([ops.max(part, axis=1) for part in parts], axis=1)  # (b, n, w, c)
-        parts = [ops.where(c[None, None, :, None], x, low) for c in ops.unstack(columns)]
-        return ops.stack([ops.max(part, axis=2) for part in parts], axis=2)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, _, _, channels = shape_to_last(input_shape, self._format)
@@ -115,8 +102,28 @@ class SpatialPyramidPooling2D(keras.layers.Layer):
         }
 
 
-def _members(size: Any, bins: int) -> Tensor:
-    """Which of `size` positions belong to which bin, boolean of shape (bins, size)."""
+def _ends(size: Any, bins: int) -> tuple[Tensor, Tensor]:
+    """First position of each bin, and the one after its last, of shape (bins, 1)."""
     number = ops.arange(bins, dtype="int32")[:, None]
-    place = ops.arange(size, dtype="int32")[None, :]
-    return (place >= number * size // bins) & (place < -(-(number + 1) * size // bins))
+    return number * size // bins, -(-(number + 1) * size // bins)
+
+
+def _averages(x: Tensor, axis: int, bins: int) -> Tensor:
+    """Mean of each bin of one of the axes 1 and 2: a product with a matrix of shares."""
+    batch, height, width, channels = ops.shape(x)
+    size = height if axis == 1 else width
+    first, end = _ends(size, bins)
+    place = ops.arange(size, dtype="int32")
+    shares = ops.cast((place >= first) & (place < end), x.dtype) / ops.cast(end - first, x.dtype)
+    if axis == 1:
+        y = ops.matmul(shares, ops.reshape(x, (batch, height, width * channels)))
+        return ops.reshape(y, (batch, bins, width, channels))
+    return ops.matmul(shares, x)
+
+
+def _largest(x: Tensor, axis: int, bins: int) -> Tensor:
+    """Maximum of each bin of one axis. A bin shorter than the longest sees its last one again."""
+    size = ops.shape(x)[axis]
+    first, end = _ends(size, bins)
+    place = ops.minimum(first + ops.arange(-(-size // bins) + 1, dtype="int32"), end - 1)
+    return ops.max(ops.take(x, place, axis=axis), axis=axis + 1)

@@ -1,5 +1,7 @@
 """Convolution that reads at shifted positions."""
 
+from functools import reduce
+from operator import add
 from typing import Any
 
 from keras import ops
@@ -70,10 +72,9 @@ def deform_conv2d(
     _check(offsets.shape[-1], taps, groups, channels, depth, filters)
     batch, height, width, _ = ops.shape(offsets)
     places = _places(ops.shape(inputs), offsets, (rows, columns), groups, geometry)
-    values = _read(inputs, places, groups)  # (b, h, w, g, taps, channels / g)
     if mask is not None:
-        weight = ops.reshape(ops.cast(mask, values.dtype), (batch, height, width, groups, taps, 1))
-        values = values * weight
+        mask = ops.reshape(mask, (batch, height, width, groups, taps, 1))
+    values = _read(inputs, places, mask, groups)  # (b, h, w, g, taps, channels / g)
     values = ops.cast(values, inputs.dtype)
     if groups > 1:
         values = ops.transpose(values, (0, 1, 2, 4, 3, 5))
@@ -123,33 +124,57 @@ def _places(shape: Any, offsets: Tensor, size: Any, groups: int, geometry: Any) 
     return [rows + shifts[..., 0], columns + shifts[..., 1]]
 
 
-def _read(x: Tensor, places: list[Tensor], groups: int) -> Tensor:
+def _read(x: Tensor, places: list[Tensor], mask: Tensor | None, groups: int) -> Tensor:
     """Bilinear interpolation, `(batch, h, w, groups, taps, channels / groups)`, at least float32.
 
-    The image gets a margin of one zero, and each pixel is stored with its right, lower and lower
-    right neighbour: one lookup brings all four corners. Positions further out are moved onto the
-    margin, where value and gradient are zero.
+    The image gets a margin of zeros. Positions further out are moved onto it, where value and
+    gradient are zero.
     """
-    batch, height, width, _ = ops.shape(x)
-    channels = x.shape[-1] // groups
-    x = ops.pad(wide(x), ((0, 0), (1, 1), (1, 1), (0, 0)))
-    top = ops.concatenate([x[:, :-1, :-1], x[:, :-1, 1:]], axis=-1)
-    low = ops.concatenate([x[:, 1:, :-1], x[:, 1:, 1:]], axis=-1)
-    corners = ops.concatenate([top, low], axis=-1)  # (b, h + 1, w + 1, 4 * g * c)
-    corners = ops.reshape(corners, (batch, height + 1, width + 1, 4, groups, channels))
-    corners = ops.transpose(corners, (0, 4, 1, 2, 3, 5))
-    table = ops.reshape(corners, (-1, 4 * channels))
-    index, parts = 0, []
-    for place, size in zip(places, (height, width), strict=True):
-        place = ops.clip(place, -1.0, ops.cast(size, place.dtype))
-        first = ops.minimum(ops.floor(ops.stop_gradient(place)), ops.cast(size, place.dtype) - 1)
-        parts.append(ops.cast(place - first, x.dtype)[..., None])
-        index = index * (size + 1) + ops.cast(first, "int32") + 1
+    batch, height, width, channels = ops.shape(x)
+    size = (height + 2) * (width + 2)
+    table = ops.pad(wide(x), ((0, 0), (1, 1), (1, 1), (0, 0)))
+    table = ops.reshape(table, (batch, size, groups, channels // groups))
+    table = ops.reshape(ops.swapaxes(table, 1, 2), (-1, channels // groups))
+    down, row = _between_pixels(places[0], height)
+    right, column = _between_pixels(places[1], width)
     images = ops.arange(batch, dtype="int32")[:, None, None, None, None] * groups
     images = images + ops.arange(groups, dtype="int32")[:, None]
-    index = index + images * ((height + 1) * (width + 1))
-    found = ops.take(table, index, axis=0)
-    down, right = parts
-    top = found[..., :channels] * (1 - right) + found[..., channels : 2 * channels] * right
-    low = found[..., 2 * channels : 3 * channels] * (1 - right) + found[..., 3 * channels :] * right
-    return top * (1 - down) + low * down
+    index = images * size + row * (width + 2) + column
+    factor = ops.ones((), table.dtype) if mask is None else ops.cast(mask, table.dtype)
+    low, high = (1 - down) * factor, down * factor
+    weights = [low * (1 - right), low * right, high * (1 - right), high * right]
+    return _weighted(table, weights, [index, index + 1, index + width + 2, index + width + 3])
+
+
+def _between_pixels(place: Tensor, size: Any) -> tuple[Tensor, Tensor]:
+    """Distance `(..., 1)` from the pixel before, and the index of that with the margin counted."""
+    end = ops.cast(size, place.dtype)
+    place = ops.clip(place, -1.0, end)
+    first = ops.minimum(ops.floor(ops.stop_gradient(place)), end - 1)
+    return (place - first)[..., None], ops.cast(first, "int32") + 1
+
+
+def _weighted(table: Tensor, weights: list[Tensor], indices: list[Tensor]) -> Tensor:
+    """Sum over the corners of `weight * table[index]`, with its own gradient.
+
+    Pixels are read again for the gradient: what was read is nine times the image at a corner.
+    """
+
+    @ops.custom_gradient
+    def function(table: Tensor, *weights: Tensor) -> tuple[Tensor, Any]:
+        def gradient(upstream: Tensor) -> tuple[Tensor, ...]:
+            count, channels = ops.shape(table)
+            to_table, to_weights = [], []
+            for weight, index in zip(weights, indices, strict=True):
+                found = ops.take(table, index, axis=0)
+                to_weights.append(ops.sum(found * upstream, axis=-1, keepdims=True))
+                rows = ops.reshape(weight * upstream, (-1, channels))
+                flat = ops.reshape(index, (-1,))
+                to_table.append(ops.segment_sum(rows, flat, num_segments=count))
+            return (reduce(add, to_table), *to_weights)
+
+        parts = zip(weights, indices, strict=True)
+        read = [weight * ops.take(table, index, axis=0) for weight, index in parts]
+        return reduce(add, read), gradient
+
+    return function(table, *weights)

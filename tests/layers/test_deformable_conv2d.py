@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+import tensorflow as tf
+from numeric import close, differences
 
 import mlkit as mk
 from mlkit.testing import LayerSpec
@@ -113,3 +115,27 @@ def test_impossible():
         mk.layers.DeformableConv2D(3, groups=2)
     with pytest.raises(ValueError, match="'d': `offset_groups`=2 must divide the channels"):
         mk.layers.DeformableConv2D(4, offset_groups=2, name="d").build((None, 6, 6, 3))
+
+
+def test_gradients_of_gradients():
+    rng = np.random.default_rng(0)
+    shapes = [(1, 4, 3, 2), (1, 4, 3, 8), (2, 1, 2, 2), (1, 4, 3, 4)]  # two taps, two groups
+    arrays = [rng.normal(size=shape) for shape in shapes]
+    arrays[1] = rng.uniform(0.1, 0.9, size=shapes[1])  # at a whole offset there is a kink
+
+    def steepness(*arrays):
+        tensors = [tf.convert_to_tensor(a, tf.float64) for a in arrays]
+        with tf.GradientTape() as tape:
+            tape.watch(tensors)
+            x, offsets, kernel, mask = tensors
+            y = mk.ops.deform_conv2d(x, offsets, kernel, mask, padding="same")
+            value = tf.reduce_sum(tf.sin(y))
+        return sum(tf.reduce_sum(tf.square(g)) for g in tape.gradient(value, tensors))
+
+    tensors = [tf.constant(a) for a in arrays]
+    with tf.GradientTape() as tape:
+        tape.watch(tensors)
+        value = steepness(*tensors)
+    expected = differences(lambda *a: steepness(*a).numpy(), arrays)
+    for got, want in zip(tape.gradient(value, tensors), expected, strict=True):
+        close(tf.convert_to_tensor(got), want, 1e-8)

@@ -1,0 +1,43 @@
+"""Runs of a function with its gradients, in one graph."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+
+def floats(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=shape).astype("float32")
+
+
+def gradients(
+    function: Callable, *arrays: np.ndarray, layers: Sequence = (), jit: bool = False
+) -> Callable[[], Any]:
+    """A run of the function and of its gradients to the arrays and weights, in one graph."""
+    tensors = [tf.constant(a) for a in arrays]
+    function(*tensors)  # builds the layers
+    weights = [w.value for layer in layers for w in layer.trainable_weights]
+
+    @tf.function(jit_compile=jit)
+    def run(*tensors: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(tensors)
+            loss = tf.reduce_mean(tf.square(function(*tensors)))
+        return tape.gradient(loss, [*tensors, *weights])
+
+    return lambda: run(*tensors)
+
+
+def of_layers(*layers: Any, shape: tuple, training: bool = False) -> Callable[[], Callable]:
+    """A chain of layers, trained."""
+
+    def make() -> Callable[[], Any]:
+        def chain(x: Any) -> Any:
+            for layer in layers:
+                x = layer(x, training=training)
+            return x
+
+        return gradients(chain, floats(*shape), layers=layers)
+
+    return make
