@@ -96,6 +96,9 @@ class EmbeddingBag(keras.layers.Layer):
                 f"Received: combiner={self.combiner!r}"
             )
         found = ops.take(self.embeddings, ops.cast(indices, "int32"), axis=0)
+        if weights is None and not self.mask_zero:
+            pool = ops.sum if self.combiner == "sum" else ops.mean
+            return pool(found, axis=-2)
         factor = ops.ones_like(indices, dtype="float32")
         if self.mask_zero:
             factor = ops.cast(ops.not_equal(indices, 0), "float32")

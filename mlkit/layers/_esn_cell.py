@@ -125,7 +125,8 @@ class ESNCell(keras.layers.Layer):
         h = states[0]
         z = ops.matmul(inputs, self.kernel) + ops.matmul(h, self.recurrent_kernel)
         z = z + self.bias if self.use_bias else z
-        h = (1 - self.leaky) * h + self.leaky * self.activation(z)
+        new = self.activation(z)
+        h = new if self.leaky == 1 else (1 - self.leaky) * h + self.leaky * new
         return h, [h]
 
     def get_initial_state(self, batch_size: Any = None) -> list[Tensor]:

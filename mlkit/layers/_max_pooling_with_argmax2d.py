@@ -23,6 +23,8 @@ class MaxPoolingWithArgmax2D(keras.layers.Layer):
 
     counted in the image without its padding, and in each image by itself unless
     `include_batch_in_index`. Of equal values the first counts, and it alone receives the gradient.
+    The values are those of `keras.ops.max_pool`, which on a CPU may pass over NaN, and gives the
+    lowest finite number for a window of -inf alone; the position is that of its first pixel then.
     `mlkit.layers.MaxUnpooling2D` takes both outputs and puts the values back: boundaries survive in
     an encoder and decoder without shortcuts.
 

@@ -86,7 +86,7 @@ class NetVLAD(keras.layers.Layer):
         if mask is not None:
             shares = shares * ops.cast(mask, shares.dtype)[:, :, None]
         total = ops.sum(shares, axis=1)[:, None, :]
-        v = ops.einsum("btf,btk->bfk", x, shares) - total * wide(self.centers)
+        v = ops.matmul(ops.swapaxes(x, 1, 2), shares) - total * wide(self.centers)
         v = _unit(_unit(v, (1,)), (1, 2))
         flat = ops.reshape(v, (-1, inputs.shape[-1] * self.num_clusters))
         return ops.cast(flat, self.compute_dtype)

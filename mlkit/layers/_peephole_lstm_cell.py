@@ -63,27 +63,27 @@ class PeepholeLSTMCell(layers.LSTMCell):
 
     def call(self, inputs: Tensor, states: Any, training: bool = False) -> Any:
         h, c = states
+        masks = past_masks = None
         if training and 0 < self.dropout < 1:
             masks = self.get_dropout_mask(inputs)
-            masks = masks if isinstance(masks, list) else [masks] * 4
-            x = [inputs * mask for mask in masks]
-        else:
-            x = [inputs] * 4
         if training and 0 < self.recurrent_dropout < 1:
-            past = [h * mask for mask in self.get_recurrent_dropout_mask(h)]
-        else:
-            past = [h] * 4
-        kernels = ops.split(self.kernel, 4, axis=1)
-        recurrent = ops.split(self.recurrent_kernel, 4, axis=1)
-        z = [
-            ops.matmul(a, kernel) + ops.matmul(b, other)
-            for a, b, kernel, other in zip(x, past, kernels, recurrent, strict=True)
-        ]
-        if self.use_bias:
-            z = [a + bias for a, bias in zip(z, ops.split(self.bias, 4), strict=True)]
+            past_masks = self.get_recurrent_dropout_mask(h)
+        z = _product(inputs, masks, self.kernel) + _product(h, past_masks, self.recurrent_kernel)
+        z = ops.split(z + self.bias if self.use_bias else z, 4, axis=-1)
         i = self.recurrent_activation(z[0] + self.input_gate_peephole_weights * c)
         f = self.recurrent_activation(z[1] + self.forget_gate_peephole_weights * c)
         c = f * c + i * self.activation(z[2])
         o = self.recurrent_activation(z[3] + self.output_gate_peephole_weights * c)
         h = o * self.activation(c)
         return h, [h, c]
+
+
+def _product(x: Tensor, masks: Any, kernel: Tensor) -> Tensor:
+    """`x @ kernel`, where each gate may have a dropout mask of its own."""
+    if masks is None:
+        return ops.matmul(x, kernel)
+    if not isinstance(masks, list):
+        return ops.matmul(x * masks, kernel)
+    kernels = ops.split(kernel, 4, axis=1)
+    gates = [ops.matmul(x * mask, part) for mask, part in zip(masks, kernels, strict=True)]
+    return ops.concatenate(gates, axis=-1)

@@ -126,7 +126,8 @@ class PolynomialCrossing(keras.layers.Layer):
         product = x
         for kernel in self.kernels:
             product = ops.matmul(product, kernel)
-        y = first * (product + self.diag_scale * x) + x
+        product = product + self.diag_scale * x if self.diag_scale else product
+        y = first * product + x
         return y + self.bias if self.use_bias else y
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Tensor | None:

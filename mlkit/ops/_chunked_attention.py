@@ -183,16 +183,19 @@ def _backward(
 
     # A column more takes the normaliser off in the product itself: a pass less over the scores.
     k_one, v_one = (ops.concatenate([t, ops.ones_like(t[..., :1])], axis=-1) for t in (k, v))
+    # Of the outputs only this is kept while the chunks are made, and of the keys only one form.
+    own = ops.sum(upstream * out, axis=-1, keepdims=True)
+    depth = ops.shape(q)[-1]
 
     def body(i: Tensor, dq: tf.TensorArray, dk: Tensor, dv: Tensor) -> tuple:
         s, _ = scores(i, ops.concatenate([q[i], -norm[i]], axis=-1), k_one)
         p = ops.exp(s)
         up = upstream[i]
         dv = dv + ops.matmul(p, up)
-        own = ops.sum(up * out[i], axis=-1, keepdims=True)
-        ds = p * tf.matmul(v_one, ops.concatenate([up, -own], axis=-1), transpose_b=True)
+        ds = p * tf.matmul(v_one, ops.concatenate([up, -own[i]], axis=-1), transpose_b=True)
         dk = dk + ops.matmul(ds, q[i])
-        return i + 1, dq.write(i, _turned(tf.matmul(k, ds, transpose_a=True))), dk, dv
+        to_q = tf.matmul(k_one, ds, transpose_a=True)[..., :depth, :]
+        return i + 1, dq.write(i, _turned(to_q)), dk, dv
 
     count = ops.shape(q)[0]
     start = (0, tf.TensorArray(q.dtype, count), ops.zeros_like(k), ops.zeros_like(v))

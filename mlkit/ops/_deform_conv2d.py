@@ -1,7 +1,5 @@
 """Convolution that reads at shifted positions."""
 
-from functools import reduce
-from operator import add
 from typing import Any
 
 from keras import ops
@@ -10,6 +8,7 @@ from mlkit._core.checks import check_choice
 from mlkit._core.images import pair
 from mlkit._core.precision import wide
 from mlkit._core.types import Tensor
+from mlkit.ops._weighted_rows import weighted_rows
 
 
 def deform_conv2d(
@@ -143,7 +142,7 @@ def _read(x: Tensor, places: list[Tensor], mask: Tensor | None, groups: int) -> 
     factor = ops.ones((), table.dtype) if mask is None else ops.cast(mask, table.dtype)
     low, high = (1 - down) * factor, down * factor
     weights = [low * (1 - right), low * right, high * (1 - right), high * right]
-    return _weighted(table, weights, [index, index + 1, index + width + 2, index + width + 3])
+    return weighted_rows(table, weights, [index, index + 1, index + width + 2, index + width + 3])
 
 
 def _between_pixels(place: Tensor, size: Any) -> tuple[Tensor, Tensor]:
@@ -152,29 +151,3 @@ def _between_pixels(place: Tensor, size: Any) -> tuple[Tensor, Tensor]:
     place = ops.clip(place, -1.0, end)
     first = ops.minimum(ops.floor(ops.stop_gradient(place)), end - 1)
     return (place - first)[..., None], ops.cast(first, "int32") + 1
-
-
-def _weighted(table: Tensor, weights: list[Tensor], indices: list[Tensor]) -> Tensor:
-    """Sum over the corners of `weight * table[index]`, with its own gradient.
-
-    Pixels are read again for the gradient: what was read is nine times the image at a corner.
-    """
-
-    @ops.custom_gradient
-    def function(table: Tensor, *weights: Tensor) -> tuple[Tensor, Any]:
-        def gradient(upstream: Tensor) -> tuple[Tensor, ...]:
-            count, channels = ops.shape(table)
-            to_table, to_weights = [], []
-            for weight, index in zip(weights, indices, strict=True):
-                found = ops.take(table, index, axis=0)
-                to_weights.append(ops.sum(found * upstream, axis=-1, keepdims=True))
-                rows = ops.reshape(weight * upstream, (-1, channels))
-                flat = ops.reshape(index, (-1,))
-                to_table.append(ops.segment_sum(rows, flat, num_segments=count))
-            return (reduce(add, to_table), *to_weights)
-
-        parts = zip(weights, indices, strict=True)
-        read = [weight * ops.take(table, index, axis=0) for weight, index in parts]
-        return reduce(add, read), gradient
-
-    return function(table, *weights)

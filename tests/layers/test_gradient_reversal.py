@@ -39,6 +39,11 @@ def test_value_and_gradient(factor, jit):
     np.testing.assert_allclose(function(layer, x), (2 - factor) * x**2, rtol=1e-12)
 
 
+def test_infinite_values_pass():
+    x = np.array([[np.inf, -np.inf, 1.0]], "float32")
+    np.testing.assert_array_equal(mk.layers.GradientReversal(0.5)(x), x)
+
+
 def test_schedule_counts_batches_in_training():
     schedule = mk.optimizers.schedules.PolynomialDecay(0.0, 4, 1.0)
     layer = mk.layers.GradientReversal(schedule, dtype="float64")

@@ -1,11 +1,14 @@
 """Reading images at places between their pixels."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from mlkit._core.checks import check_choice
 from mlkit._core.precision import wide
 from mlkit._core.types import Tensor
+from mlkit.ops._weighted_rows import weighted_rows
 
 INTERPOLATIONS = ("nearest", "bilinear")
 FILL_MODES = ("constant", "nearest", "reflect", "wrap")
@@ -36,19 +39,21 @@ def sample(
     check_choice("fill_mode", fill_mode.lower(), FILL_MODES)
     dtype = keras.utils.standardize_dtype(images.dtype)
     whole = "int" in dtype or dtype == "bool"
+    nearest, fill_mode = interpolation.lower() == "nearest", fill_mode.lower()
     y, x = wide(y), wide(x)
-    if interpolation.lower() == "nearest":
-        values = _pixels(images, _floor(y + 0.5), _floor(x + 0.5), fill_mode.lower(), fill_value)
-        return ops.cast(values, images.dtype)
+    if nearest:
+        table = _table(images, fill_mode, fill_value)
+        (index,) = _indices(ops.shape(images), [_floor(y + 0.5)], [_floor(x + 0.5)], fill_mode)
+        return ops.take(table, index, axis=0)
     images = wide(images)
     top, left = _floor(y), _floor(x)
     down = ops.cast(y - ops.cast(top, y.dtype), images.dtype)[..., None]
     right = ops.cast(x - ops.cast(left, x.dtype), images.dtype)[..., None]
-    rows = []
-    for row in (top, top + 1):
-        a, b = (_pixels(images, row, left + k, fill_mode.lower(), fill_value) for k in (0, 1))
-        rows.append(a + right * (b - a))
-    values = rows[0] + down * (rows[1] - rows[0])
+    values = weighted_rows(
+        _table(images, fill_mode, fill_value),
+        [row * column for row in (1 - down, down) for column in (1 - right, right)],
+        _indices(ops.shape(images), [top, top + 1], [left, left + 1], fill_mode),
+    )
     return ops.cast(ops.round(values) if whole else values, dtype)
 
 
@@ -61,16 +66,29 @@ def _floor(x: Tensor) -> Tensor:
     return ops.cast(ops.clip(ops.floor(x), -1e9, 1e9), "int32")
 
 
-def _pixels(images: Tensor, y: Tensor, x: Tensor, fill_mode: str, fill_value: Tensor) -> Tensor:
-    batch, height, width, channels = ops.shape(images)
-    inside = ops.logical_and((y >= 0) & (y < height), (x >= 0) & (x < width))
-    y, x = _inside(y, height, fill_mode), _inside(x, width, fill_mode)
-    first = ops.arange(batch, dtype="int32")[:, None] * (height * width)
-    flat = ops.reshape(images, (-1, channels))
-    values = ops.take(flat, first + y * width + x, axis=0)
+def _table(images: Tensor, fill_mode: str, fill_value: Tensor | float) -> Tensor:
+    """All pixels, `(pixels, channels)`, and below them the fill value where one is needed."""
+    pixels = ops.reshape(images, (-1, ops.shape(images)[-1]))
     if fill_mode != "constant":
-        return values
-    return ops.where(inside[..., None], values, ops.cast(fill_value, values.dtype))
+        return pixels
+    fill = ops.broadcast_to(ops.cast(fill_value, pixels.dtype), ops.shape(pixels[:1]))
+    return ops.concatenate([pixels, fill], axis=0)
+
+
+def _indices(shape: Any, rows: list[Tensor], columns: list[Tensor], fill_mode: str) -> list[Tensor]:
+    """Where the pixel of each row and column is in the table, rows first."""
+    batch, height, width, _ = shape
+    first = ops.arange(batch, dtype="int32")[:, None] * (height * width)
+    starts = [first + _inside(row, height, fill_mode) * width for row in rows]
+    ends = [_inside(column, width, fill_mode) for column in columns]
+    places = [start + end for start in starts for end in ends]
+    if fill_mode != "constant":
+        return places
+    inside = [(row >= 0) & (row < height) for row in rows]
+    along = [(column >= 0) & (column < width) for column in columns]
+    both = [one & other for one in inside for other in along]
+    fill = batch * height * width
+    return [ops.where(known, place, fill) for known, place in zip(both, places, strict=True)]
 
 
 def _inside(index: Tensor, size: int, fill_mode: str) -> Tensor:
