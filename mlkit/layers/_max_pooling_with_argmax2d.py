@@ -96,23 +96,33 @@ class MaxPoolingWithArgmax2D(keras.layers.Layer):
         values = ops.max_pool(
             inputs, self._pool, self._strides, padding, data_format="channels_last"
         )
-        positions = self._positions(ops.stop_gradient(inputs), ops.stop_gradient(values))
+        offsets = self._offsets(ops.stop_gradient(inputs), ops.stop_gradient(values))
+        if all(pool <= stride for pool, stride in zip(self._pool, self._strides, strict=True)):
+            values = self._with_gradient(inputs, ops.stop_gradient(values), offsets)
+        batch, height, width, channels = ops.shape(inputs)
+        rows, columns = self._starts(inputs)
+        start = (rows * width + columns) * channels + ops.arange(channels, dtype="int32")
         if self.include_batch_in_index:
-            batch, height, width, channels = ops.shape(inputs)
             first = ops.arange(batch, dtype="int32") * (height * width * channels)
-            positions = positions + first[:, None, None, None]
-        return [values, positions]
+            start = start + first[:, None, None, None]
+        return [values, start + offsets]
 
-    def _positions(self, x: Tensor, largest: Tensor) -> Tensor:
-        """Those of the first value of each window that is the largest, counted row by row."""
+    def _starts(self, x: Tensor) -> list[Tensor]:
+        """First row of each window, `(new_height, 1, 1)`, and first column, `(new_width, 1)`."""
+        starts = []
+        for axis, size in enumerate(ops.shape(x)[1:3]):
+            start = ops.arange(self._count(size, axis), dtype="int32") * self._strides[axis]
+            starts.append(start - self._before(size, axis))
+        return [starts[0][:, None, None], starts[1][:, None]]
+
+    def _offsets(self, x: Tensor, largest: Tensor) -> Tensor:
+        """Position of the first value that is the largest, less that of its window."""
         _, height, width, channels = ops.shape(x)
         _, new_height, new_width, _ = ops.shape(largest)
-        rows = ops.arange(new_height, dtype="int32") * self._strides[0] - self._before(height, 0)
-        columns = ops.arange(new_width, dtype="int32") * self._strides[1] - self._before(width, 1)
-        rows, columns = rows[:, None, None], columns[:, None]
+        rows, columns = self._starts(x)
         # Where nothing equals the largest, which NaN and -inf alone can do, the first pixel stands.
         first = (ops.maximum(-rows, 0) * width + ops.maximum(-columns, 0)) * channels
-        offset = first + ops.zeros_like(largest, dtype="int32")
+        offsets = first + ops.zeros_like(largest, dtype="int32")
         x = self._in_steps(x)
         # From the last to the first, so that the first of equal values stays.
         for i, j in reversed(list(np.ndindex(*self._pool))):
@@ -121,9 +131,40 @@ class MaxPoolingWithArgmax2D(keras.layers.Layer):
             found = tap == largest
             if self.padding.lower() == "same":
                 found = found & _inside(rows + i, height) & _inside(columns + j, width)
-            offset = ops.where(found, (i * width + j) * channels, offset)
-        start = (rows * width + columns) * channels + ops.arange(channels, dtype="int32")
-        return start + offset
+            offsets = ops.where(found, (i * width + j) * channels, offsets)
+        return offsets
+
+    def _with_gradient(self, inputs: Tensor, values: Tensor, offsets: Tensor) -> Tensor:
+        """The values of windows that do not overlap: each pixel asks the one that it is in.
+
+        TensorFlow's gradient of pooling looks for the largest value once more.
+        """
+        _, height, width, channels = ops.shape(inputs)
+        i, j = (np.arange(stride)[:, None] for stride in self._strides)
+        taps = (i[:, :, None, None] * width + j) * channels  # (stride, 1, stride, 1)
+
+        def spread(x: Tensor) -> Tensor:
+            return x[:, :, None, :, None]
+
+        @ops.custom_gradient
+        def pooled(x: Tensor) -> tuple[Tensor, Any]:
+            def gradient(upstream: Tensor) -> Tensor:
+                chosen = ops.where(spread(offsets) == taps, spread(upstream), 0)
+                return self._from_steps(chosen, height, width)
+
+            return values, gradient
+
+        return pooled(inputs)
+
+    def _from_steps(self, x: Tensor, height: Any, width: Any) -> Tensor:
+        """The image of such steps, without its padding, and with zeros where no step was."""
+        batch, rows, row, columns, column, channels = ops.shape(x)
+        x = ops.reshape(x, (batch, rows * row, columns * column, channels))
+        top, left = self._before(height, 0), self._before(width, 1)
+        x = x[:, top : top + height, left : left + width]
+        missing = [_at_least_zero(top + height - rows * row)]
+        missing.append(_at_least_zero(left + width - columns * column))
+        return ops.pad(x, ((0, 0), *((0, m) for m in missing), (0, 0)))
 
     def _in_steps(self, x: Tensor) -> Tensor:
         """`(batch, steps, stride, steps, stride, channels)`: TensorFlow is slow to slice by a step.
