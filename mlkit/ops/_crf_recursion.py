@@ -91,29 +91,31 @@ def _batch_last(x: Tensor) -> Tensor:
 def _both_ways(
     x: Tensor, valid: Tensor, through: Callable, put: Callable, nothing: float
 ) -> tuple[Tensor, Tensor]:
-    """States from the left and from the right, `(time, tags, batch)`, each with its step's own x.
+    """What comes to each step from the left and from the right, `(time, tags, batch)`.
 
-    From the right a sequence begins at its own end, which is not that of the batch.
+    From the right a sequence begins at its own end, which is not that of the batch. The step's own
+    x is in neither: where it is large, to take it off again would cost digits.
 
     Args:
         x: `(time, tags, batch)`.
         valid: `(time, 1, batch)`.
         through: what makes of the state from the left and that from the right, `(2, tags, batch)`,
-            normalised, the sums over the tags before and after.
-        put: puts `x` to them.
+            the sums over the tags before and after, normalised.
+        put: puts the x of a step to its state.
         nothing: that sum where nothing is before, or after.
     """
     never, always = ops.zeros_like(valid[:1]), ops.ones_like(valid[1:])
     is_preceded = ops.concatenate([never, always], axis=0)
     is_followed = ops.concatenate([never, ops.flip(valid[1:], axis=0)], axis=0)
     own = ops.stack([x, ops.flip(x, axis=0)], axis=1)
+    last = ops.concatenate([own[:1], own[:-1]], axis=0)
     goes_on = ops.stack([is_preceded, is_followed], axis=1)
 
     def step(state: tuple, x: tuple) -> tuple[Tensor]:
-        own, goes_on = x
-        return (put(own, ops.where(goes_on, through(state[0]), nothing)),)
+        last, goes_on = x
+        return (ops.where(goes_on, through(put(last, state[0])), nothing),)
 
-    (states,) = run_steps(step, (ops.full_like(own[0], nothing),), (own, goes_on))
+    (states,) = run_steps(step, (ops.full_like(own[0], nothing),), (last, goes_on))
     return states[:, 0], ops.flip(states[:, 1], axis=0)
 
 
@@ -139,13 +141,14 @@ def _in_exp_space(
 
     x = _batch_last(ops.exp(own))
     left, right = _both_ways(x, valid, through, ops.multiply, 1.0)
+    left = left * x
     totals = ops.sum(left, axis=1, keepdims=True)
-    joint = left * right / x  # both have the step's own x
+    joint = left * right
     weight = ops.where(valid, 1 / ops.sum(joint, axis=1, keepdims=True), 0)
     steps = ops.log(totals[:, 0])
     steps = ops.concatenate([steps[:1], steps[1:] + top], axis=0)
     value = ops.sum(ops.where(valid[:, 0], steps, 0), axis=0)
-    return value, joint * weight, left * (1 / totals), right * weight
+    return value, joint * weight, left * (1 / totals), right * x * weight
 
 
 def _counts_in_exp_space(
@@ -170,15 +173,18 @@ def _in_log_space(
         return q - _finite(total)[:, None]  # no path is allowed: -inf
 
     def through(q: Tensor) -> Tensor:
-        return normalised(_log_sum_exp(q[:, :, None] + pairs, 1), _log_sum_exp(q, 1))
+        # Normalised first: what counts is near 0 then, where float32 is finest.
+        return _log_sum_exp(normalised(q, _log_sum_exp(q, 1))[:, :, None] + pairs, 1)
 
     x = _batch_last(own)
-    left, right = _both_ways(x, valid, through, ops.add, 0.0)
-    joint = ops.where(ops.isfinite(x), left + right - x, -float("inf"))
-    steps, weight = _log_sum_exp(left, 1), _log_sum_exp(joint, 1)
+    come, right = _both_ways(x, valid, through, ops.add, 0.0)
+    steps = _log_sum_exp(come + x, 1)
+    left = normalised(come + x, steps)
+    joint = normalised(left + right, _log_sum_exp(left + right, 1))
     value = ops.sum(ops.where(valid[:, 0], steps, 0), axis=0)
-    marginals = ops.where(valid, ops.exp(normalised(joint, weight)), 0)
-    return value, marginals, normalised(left, steps), normalised(right, weight)
+    marginals = ops.where(valid, ops.exp(joint), 0)
+    # Of what came to a tag the share of one transition, times the tag's marginal: no long sums.
+    return value, marginals, left, joint - _finite(come)
 
 
 def _counts_in_log_space(
