@@ -213,6 +213,24 @@ def test_the_scales_of_a_step_may_be_far_apart(spreads, monkeypatch):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
+def counts_by_enumeration(x, a, lengths):
+    """Expected number of each transition in all sequences, in float64."""
+    total = np.zeros(a.shape)
+    x, a = x.astype("float64"), a.astype("float64")
+    for row, norm in enumerate(log_norm(x, a, lengths)):
+        for path, score in paths(x[row], a, lengths[row]):
+            for pair in itertools.pairwise(path):
+                total[pair] += np.exp(score - norm)
+    return total
+
+
+@pytest.mark.parametrize("seed", [0, 2, 12, 13])
+def test_the_gradient_of_transitions_keeps_its_digits_at_a_large_spread(seed):
+    x, a, lengths, _ = draw(time=6, spread=40.0, seed=seed)
+    found = gradients_of_log_norm(x, a, lengths)[2]
+    np.testing.assert_allclose(found, counts_by_enumeration(x, a, lengths), atol=5e-6)
+
+
 def test_a_step_at_which_no_tag_is_allowed():
     x, a, lengths, _ = draw(4)
     expected = gradients_of_log_norm(x[1:], a, lengths[1:])
