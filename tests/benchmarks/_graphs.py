@@ -41,3 +41,8 @@ def of_layers(*layers: Any, shape: tuple, training: bool = False) -> Callable[[]
         return gradients(chain, floats(*shape), layers=layers)
 
     return make
+
+
+def of(function: Callable, *shapes: tuple, layers: Sequence = ()) -> Callable[[], Callable]:
+    """A function of arrays of the shapes."""
+    return lambda: gradients(function, *(floats(*s) for s in shapes), layers=layers)

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from _graphs import floats, gradients, of_layers
+from _graphs import floats, gradients, of, of_layers
 from _row import Row
 from keras import ops
 
@@ -14,11 +14,6 @@ import mlkit as mk
 
 K, L = keras.layers, mk.layers
 IMAGES, TOKENS, VECTORS = (16, 28, 28, 64), (16, 128, 256), (512, 256)
-
-
-def of(function: Callable, *shapes: tuple, layers: Any = ()) -> Callable[[], Callable]:
-    """A function of arrays of the shapes, with gradients to them and to the layers' weights."""
-    return lambda: gradients(function, *(floats(*s) for s in shapes), layers=layers)
 
 
 def composed(make: Callable, *shapes: tuple) -> Callable[[], Callable]:

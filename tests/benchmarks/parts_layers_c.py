@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from _graphs import floats, gradients, of_layers
+from _graphs import floats, gradients, of, of_layers
 from _row import Row
 from keras import ops
 
@@ -191,10 +191,6 @@ def corners(x: Any, points: Any) -> Any:
             )
             total += weight[..., None] * tf.gather_nd(x, place, batch_dims=1)
     return total
-
-
-def of(function: Callable, *shapes: tuple, layers: Any = ()) -> Callable[[], Callable]:
-    return lambda: gradients(function, *(floats(*s) for s in shapes), layers=layers)
 
 
 def forwards(function: Callable, shape: tuple) -> Callable[[], Callable]:
