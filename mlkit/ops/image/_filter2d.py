@@ -200,5 +200,7 @@ def median_filter2d(
             for view in _shifted(rows, axes[1], window[1])
         ]
         ordered, count = ops.sort(ops.stack(views, axis=-1), axis=-1), len(views)
-        middle = 0.5 * (ordered[..., (count - 1) // 2] + ordered[..., count // 2])
+        middle = ordered[..., count // 2]
+        if count % 2 == 0:
+            middle = 0.5 * (ordered[..., count // 2 - 1] + middle)
         return _back(middle, original)
