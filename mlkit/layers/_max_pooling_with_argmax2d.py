@@ -96,11 +96,12 @@ class MaxPoolingWithArgmax2D(keras.layers.Layer):
         values = ops.max_pool(
             inputs, self._pool, self._strides, padding, data_format="channels_last"
         )
-        offsets = self._offsets(ops.stop_gradient(inputs), ops.stop_gradient(values))
-        if all(pool <= stride for pool, stride in zip(self._pool, self._strides, strict=True)):
-            values = self._with_gradient(inputs, ops.stop_gradient(values), offsets)
-        batch, height, width, channels = ops.shape(inputs)
         rows, columns = self._starts(inputs)
+        largest = ops.stop_gradient(values)
+        offsets = self._offsets(ops.stop_gradient(inputs), largest, rows, columns)
+        if all(pool <= stride for pool, stride in zip(self._pool, self._strides, strict=True)):
+            values = self._with_gradient(inputs, largest, offsets)
+        batch, height, width, channels = ops.shape(inputs)
         start = (rows * width + columns) * channels + ops.arange(channels, dtype="int32")
         if self.include_batch_in_index:
             first = ops.arange(batch, dtype="int32") * (height * width * channels)
@@ -115,11 +116,10 @@ class MaxPoolingWithArgmax2D(keras.layers.Layer):
             starts.append(start - self._before(size, axis))
         return [starts[0][:, None, None], starts[1][:, None]]
 
-    def _offsets(self, x: Tensor, largest: Tensor) -> Tensor:
+    def _offsets(self, x: Tensor, largest: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
         """Position of the first value that is the largest, less that of its window."""
         _, height, width, channels = ops.shape(x)
         _, new_height, new_width, _ = ops.shape(largest)
-        rows, columns = self._starts(x)
         # Where nothing equals the largest, which NaN and -inf alone can do, the first pixel stands.
         first = (ops.maximum(-rows, 0) * width + ops.maximum(-columns, 0)) * channels
         offsets = first + ops.zeros_like(largest, dtype="int32")

@@ -169,18 +169,18 @@ def _in_log_space(
     """The same for any spread, forbidden transitions of -inf among them; factors are logarithms."""
     pairs = ops.stack([transitions, ops.transpose(transitions)])[..., None]
 
-    def normalised(q: Tensor, total: Tensor) -> Tensor:
-        return q - _finite(total)[:, None]  # no path is allowed: -inf
+    def normalised(q: Tensor) -> tuple[Tensor, Tensor]:
+        total = _log_sum_exp(q, 1)
+        return q - _finite(total)[:, None], total  # no path is allowed: -inf
 
     def through(q: Tensor) -> Tensor:
         # Normalised first: what counts is near 0 then, where float32 is finest.
-        return _log_sum_exp(normalised(q, _log_sum_exp(q, 1))[:, :, None] + pairs, 1)
+        return _log_sum_exp(normalised(q)[0][:, :, None] + pairs, 1)
 
     x = _batch_last(own)
     come, right = _both_ways(x, valid, through, ops.add, 0.0)
-    steps = _log_sum_exp(come + x, 1)
-    left = normalised(come + x, steps)
-    joint = normalised(left + right, _log_sum_exp(left + right, 1))
+    left, steps = normalised(come + x)
+    joint, _ = normalised(left + right)
     value = ops.sum(ops.where(valid[:, 0], steps, 0), axis=0)
     marginals = ops.where(valid, ops.exp(joint), 0)
     # Of what came to a tag the share of one transition, times the tag's marginal: no long sums.

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from _corners import corners
 from _graphs import floats, gradients, of, of_layers
 from _row import Row
 from keras import ops
@@ -17,7 +18,7 @@ IMAGES, TOKENS, VECTORS = (16, 28, 28, 64), (16, 128, 256), (512, 256)
 
 
 def composed(make: Callable, *shapes: tuple) -> Callable[[], Callable]:
-    """The same of a function that is made, with its Keras layers, when the row runs."""
+    """A function that is made, with its Keras layers, when the row runs."""
 
     def run() -> Callable:
         function, *layers = make()
@@ -53,11 +54,10 @@ def batch_deviation(x: Any) -> Any:
     return ops.concatenate([x, ops.broadcast_to(y, (batch, *sizes, 1))], axis=-1)
 
 
-def adaptive(kind: str) -> Callable:
+def modulated(norm: Any) -> Callable:
+    """The norm of the images, scaled and shifted by what a Dense layer makes of a condition."""
+
     def make() -> tuple:
-        norm = K.LayerNormalization(center=False, scale=False)
-        if kind == "instance":
-            norm = K.GroupNormalization(-1, center=False, scale=False)
         dense = K.Dense(2 * IMAGES[-1])
 
         def run(x: Any, condition: Any) -> Any:
@@ -69,14 +69,10 @@ def adaptive(kind: str) -> Callable:
     return make
 
 
-def film() -> tuple:
-    dense = K.Dense(2 * IMAGES[-1])
-
-    def run(x: Any, condition: Any) -> Any:
-        gamma, beta = ops.split(dense(condition)[:, None, None, :], 2, axis=-1)
-        return x * (1 + gamma) + beta
-
-    return run, dense
+NORMS = {
+    "layer": K.LayerNormalization(center=False, scale=False),
+    "instance": K.GroupNormalization(-1, center=False, scale=False),
+}
 
 
 def drop_block(x: Any) -> Any:
@@ -183,34 +179,21 @@ def learnt() -> tuple:
 
 
 def deformed() -> tuple:
-    """Version 2 of 3x3 taps by four gathers a corner, as it is written by hand."""
-    move, kernel = K.Conv2D(27, 3, padding="same"), keras.Variable(floats(9 * 64, 64))
+    """Version 2 of 3x3 taps: four gathers of corners and a product."""
+    move, project = K.Conv2D(27, 3, padding="same"), K.Dense(64)
 
     def run(x: Any) -> Any:
         batch, height, width, channels = x.shape
         moves = move(x)
-        y, x_ = np.meshgrid(np.arange(height), np.arange(width), indexing="ij")
-        taps = np.stack(np.meshgrid([-1, 0, 1], [-1, 0, 1], indexing="ij"), -1).reshape(9, 2)
-        grid = (np.stack([y, x_], -1)[:, :, None] + taps).astype("float32")
-        points = grid + ops.reshape(moves[..., :18], (batch, height, width, 9, 2))
-        low = ops.floor(points)
-        share = points - low
+        taps = np.indices((3, 3)).reshape(2, 9).T - 1
+        grid = np.moveaxis(np.indices((height, width)), 0, -1)[:, :, None] + taps + 1
+        points = grid.astype("float32") + ops.reshape(moves[..., :18], (batch, height, width, 9, 2))
         padded = ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-        total = 0.0
-        for dy in (0, 1):
-            for dx in (0, 1):
-                corner = low + np.array([dy, dx], "float32") + 1
-                row = ops.cast(ops.clip(corner[..., 0], 0, height + 1), "int32")
-                column = ops.cast(ops.clip(corner[..., 1], 0, width + 1), "int32")
-                weight = (share[..., 0] if dy else 1 - share[..., 0]) * (
-                    share[..., 1] if dx else 1 - share[..., 1]
-                )
-                pixels = tf.gather_nd(padded, tf.stack([row, column], -1), batch_dims=1)
-                total += weight[..., None] * pixels
-        total = total * ops.sigmoid(moves[..., 18:])[..., None]
-        return ops.matmul(ops.reshape(total, (batch, height, width, 9 * channels)), kernel)
+        values = corners(padded, ops.clip(points, 0.0, np.array([height, width], "float32") + 1))
+        values = values * ops.sigmoid(moves[..., 18:])[..., None]
+        return project(ops.reshape(values, (batch, height, width, 9 * channels)))
 
-    return run, move
+    return run, move, project
 
 
 def both(pool: Callable) -> Callable:
@@ -259,15 +242,15 @@ ROWS = [
             f"AdaptiveNorm({kind})",
             f"Keras' {kind} normalisation and Dense",
             two_inputs(L.AdaptiveNorm(kind), IMAGES, (16, 32)),
-            composed(adaptive(kind), IMAGES, (16, 32)),
+            composed(modulated(norm), IMAGES, (16, 32)),
         )
-        for kind in ("layer", "instance")
+        for kind, norm in NORMS.items()
     ],
     Row(
         "FiLM",
         "Dense, x gamma + beta",
         two_inputs(L.FiLM(), IMAGES, (16, 32)),
-        composed(film, IMAGES, (16, 32)),
+        composed(modulated(lambda x: x), IMAGES, (16, 32)),
     ),
     Row("TLU", "max(x, tau)", of_layers(L.TLU(), shape=IMAGES), of(ops.maximum, IMAGES, (64,))),
     Row(

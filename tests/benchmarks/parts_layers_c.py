@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from _corners import corners
 from _graphs import floats, gradients, of, of_layers
 from _row import Row
 from keras import ops
@@ -176,21 +177,6 @@ def turned(x: Any) -> Any:
 def warped(x: Any, flow: Any) -> Any:
     grid = np.stack(np.indices(x.shape[1:3]), -1).astype("float32")
     return corners(x, grid - flow)
-
-
-def corners(x: Any, points: Any) -> Any:
-    """Bilinear interpolation at rows and columns."""
-    low = ops.clip(ops.floor(points), 0.0, np.array(x.shape[1:3], "float32") - 2)
-    share = ops.clip(points - low, 0.0, 1.0)
-    total = 0.0
-    for i in (0, 1):
-        for j in (0, 1):
-            place = ops.cast(low + np.array([i, j], "float32"), "int32")
-            weight = (share[..., 0] if i else 1 - share[..., 0]) * (
-                share[..., 1] if j else 1 - share[..., 1]
-            )
-            total += weight[..., None] * tf.gather_nd(x, place, batch_dims=1)
-    return total
 
 
 def forwards(function: Callable, shape: tuple) -> Callable[[], Callable]:
