@@ -174,11 +174,13 @@ def crf_binary_score(
         scores = ops.take(ops.reshape(transitions, (-1,)), pairs, axis=0)
 
         def gradient(*upstream: Tensor) -> Tensor:
-            # How often each pair occurs, as a product: a scatter goes one entry at a time in XLA.
-            weight = ops.where(valid[:, 1:], upstream[0][:, None], 0)[..., None]
-            one_hot = ops.one_hot(tags, count, dtype=transitions.dtype)
-            before = ops.reshape(one_hot[:, :-1] * weight, (-1, count))
-            return ops.matmul(ops.transpose(before), ops.reshape(one_hot[:, 1:], (-1, count)))
+            # How often each pair occurs, as products: a scatter goes one entry at a time in XLA.
+            weights = ops.where(valid[:, 1:], upstream[0][:, None], 0)
+            steps = ops.transpose(tags)[:, None]  # the batch last, the axis that is vectorised
+            is_tag = steps == ops.arange(count)[:, None]
+            before = ops.where(is_tag[:-1], ops.transpose(weights)[:, None], 0)
+            after = ops.cast(is_tag[1:], transitions.dtype)
+            return ops.sum(ops.matmul(before, ops.transpose(after, (0, 2, 1))), axis=0)
 
         return ops.sum(ops.where(valid[:, 1:], scores, 0), axis=1), gradient
 

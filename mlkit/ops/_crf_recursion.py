@@ -58,18 +58,18 @@ def log_norm_and_marginals(
         weights `(batch,)` that gives the expected number of each transition in all sequences, each
         times its weight, `(tags, tags)`.
     """
-    valid = sequence_mask(lengths, ops.shape(potentials)[1])[..., None]
-    potentials = ops.where(valid, potentials, 0)
-    high = _finite(ops.max(potentials, axis=-1, keepdims=True))  # no tag is allowed: -inf
-    spread = ops.max(high - ops.min(potentials, axis=-1, keepdims=True))
+    # All sums of the recursion are over other axes, and the last is the one that is vectorised.
+    valid = ops.transpose(sequence_mask(lengths, ops.shape(potentials)[1]))[:, None]
+    potentials = ops.where(valid, ops.transpose(potentials, (1, 2, 0)), 0)
+    high = _finite(ops.max(potentials, axis=1, keepdims=True))  # no tag is allowed: -inf
+    spread = ops.max(high - ops.min(potentials, axis=1, keepdims=True))
     of_transitions = ops.max(transitions) - ops.min(transitions)
     narrow = ops.maximum(spread, of_transitions) + of_transitions <= _STABLE
-    own = potentials - high
-    valid = _batch_last(valid)
+    # Each branch takes `high` off by itself: XLA does it in one pass with what follows.
     value, marginals, before, after = ops.cond(
         narrow,
-        lambda: _in_exp_space(own, transitions, valid),
-        lambda: _in_log_space(own, transitions, valid),
+        lambda: _in_exp_space(potentials - high, transitions, valid),
+        lambda: _in_log_space(potentials - high, transitions, valid),
     )
 
     def counts(weights: Tensor) -> Tensor:
@@ -79,13 +79,8 @@ def log_norm_and_marginals(
         )
 
     # The padding has high = 0.
-    value = value + ops.sum(high[..., 0], axis=1)
+    value = value + ops.sum(high[:, 0], axis=0)
     return value, ops.transpose(marginals, (2, 0, 1)), counts
-
-
-def _batch_last(x: Tensor) -> Tensor:
-    """All sums of the recursion are over other axes, and the last is the one that is vectorised."""
-    return ops.transpose(x, (1, 2, 0))
 
 
 def _both_ways(
@@ -104,19 +99,25 @@ def _both_ways(
         put: puts the x of a step to its state.
         nothing: that sum where nothing is before, or after.
     """
-    never, always = ops.zeros_like(valid[:1]), ops.ones_like(valid[1:])
-    is_preceded = ops.concatenate([never, always], axis=0)
+    steps = ops.shape(x)[0]
+    never = ops.zeros_like(valid[:1])
+    is_preceded = ops.concatenate([never, valid[:-1]], axis=0)
     is_followed = ops.concatenate([never, ops.flip(valid[1:], axis=0)], axis=0)
-    own = ops.stack([x, ops.flip(x, axis=0)], axis=1)
-    last = ops.concatenate([own[:1], own[:-1]], axis=0)
     goes_on = ops.stack([is_preceded, is_followed], axis=1)
+    first = ops.full((2, *ops.shape(x)[1:]), nothing, x.dtype)
+    made = [tf.TensorArray(x.dtype, steps, element_shape=x.shape[1:]) for _ in range(2)]
 
-    def step(state: tuple, x: tuple) -> tuple[Tensor]:
-        last, goes_on = x
-        return (ops.where(goes_on, through(put(last, state[0])), nothing),)
+    # Eight kernels, which is as many as XLA runs on one thread: see `run_steps`.
+    def body(i: Tensor, state: Tensor, made: list) -> tuple[Tensor, Tensor, list]:
+        neighbours = tf.stack([tf.maximum(i - 1, 0), tf.minimum(steps - i, steps - 1)])
+        come = through(put(tf.gather(x, neighbours), state))
+        state = ops.where(tf.gather(goes_on, i), come, nothing)
+        return i + 1, state, [made[0].write(i, state[0]), made[1].write(steps - 1 - i, state[1])]
 
-    (states,) = run_steps(step, (ops.full_like(own[0], nothing),), (last, goes_on))
-    return states[:, 0], ops.flip(states[:, 1], axis=0)
+    _, _, (left, right) = tf.while_loop(
+        lambda i, *_: i < steps, body, (0, first, made), maximum_iterations=steps
+    )
+    return left.stack(), right.stack()
 
 
 def _in_exp_space(
@@ -139,7 +140,7 @@ def _in_exp_space(
     def through(q: Tensor) -> Tensor:
         return ops.matmul(both, q) * (1 / ops.sum(q, axis=1, keepdims=True))
 
-    x = _batch_last(ops.exp(own))
+    x = ops.exp(own)
     left, right = _both_ways(x, valid, through, ops.multiply, 1.0)
     left = left * x
     totals = ops.sum(left, axis=1, keepdims=True)
@@ -148,7 +149,8 @@ def _in_exp_space(
     steps = ops.log(totals[:, 0])
     steps = ops.concatenate([steps[:1], steps[1:] + top], axis=0)
     value = ops.sum(ops.where(valid[:, 0], steps, 0), axis=0)
-    return value, joint * weight, left * (1 / totals), right * x * weight
+    scales = ops.concatenate([ops.ones_like(totals[:1]), 1 / totals[:-1]], axis=0)
+    return value, joint * weight, left, right * x * weight * scales
 
 
 def _counts_in_exp_space(
@@ -177,9 +179,8 @@ def _in_log_space(
         # Normalised first: what counts is near 0 then, where float32 is finest.
         return _log_sum_exp(normalised(q)[0][:, :, None] + pairs, 1)
 
-    x = _batch_last(own)
-    come, right = _both_ways(x, valid, through, ops.add, 0.0)
-    left, steps = normalised(come + x)
+    come, right = _both_ways(own, valid, through, ops.add, 0.0)
+    left, steps = normalised(come + own)
     joint, _ = normalised(left + right)
     value = ops.sum(ops.where(valid[:, 0], steps, 0), axis=0)
     marginals = ops.where(valid, ops.exp(joint), 0)

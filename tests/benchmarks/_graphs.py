@@ -14,17 +14,18 @@ def floats(*shape: int) -> np.ndarray:
 def gradients(
     function: Callable, *arrays: np.ndarray, layers: Sequence = (), jit: bool = False
 ) -> Callable[[], Any]:
-    """A run of the function and of its gradients to the arrays and weights, in one graph."""
+    """A run of the function and of its gradients to arrays of floats and weights, in one graph."""
     tensors = [tf.constant(a) for a in arrays]
     function(*tensors)  # builds the layers
     weights = [w.value for layer in layers for w in layer.trainable_weights]
 
     @tf.function(jit_compile=jit)
     def run(*tensors: Any) -> Any:
+        learned = [t for t in tensors if t.dtype.is_floating]
         with tf.GradientTape() as tape:
-            tape.watch(tensors)
+            tape.watch(learned)
             loss = tf.reduce_mean(tf.square(function(*tensors)))
-        return tape.gradient(loss, [*tensors, *weights])
+        return tape.gradient(loss, [*learned, *weights])
 
     return lambda: run(*tensors)
 

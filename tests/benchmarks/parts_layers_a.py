@@ -78,12 +78,10 @@ def chain() -> tuple:
 
 def crf(log_norm: Callable, jit: bool) -> Callable[[], Callable]:
     def make() -> Callable[[], Any]:
-        x, a, tags, lengths = chain()
-
-        def likelihood(x: Any, a: Any) -> Any:
+        def likelihood(x: Any, a: Any, tags: Any, lengths: Any) -> Any:
             return mk.ops.crf_sequence_score(x, tags, lengths, a) - log_norm(x, lengths, a)
 
-        return gradients(likelihood, x, a, jit=jit)
+        return gradients(likelihood, *chain(), jit=jit)
 
     return make
 
