@@ -1,6 +1,8 @@
 """Images smoothed by a window."""
 
+import itertools
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import keras
@@ -44,11 +46,15 @@ def _padded(
     return ops.pad(image, margins, padding.lower()), axes, window
 
 
-def _shifted(image: Tensor, axis: int, size: int) -> list[Tensor]:
-    """The window's views of an image along one axis."""
-    length = ops.shape(image)[axis] - size + 1
-    before = (slice(None),) * axis
-    return [image[(*before, slice(k, k + length))] for k in range(size)]
+def _shifted(image: Tensor, axes: Sequence[int], window: Sequence[int]) -> list[Tensor]:
+    """The window's views of an image along some of its axes."""
+    views = []
+    for starts in itertools.product(*(range(size) for size in window)):
+        place = [slice(None)] * len(image.shape)
+        for axis, size, start in zip(axes, window, starts, strict=True):
+            place[axis] = slice(start, start + ops.shape(image)[axis] - size + 1)
+        views.append(image[tuple(place)])
+    return views
 
 
 def _back(values: Tensor, image: Tensor) -> Tensor:
@@ -105,8 +111,9 @@ def gaussian_filter2d(
         for axis, size, deviation in zip(axes, window, deviations, strict=True):
             place = ops.arange(size, dtype=values.dtype) - (size - 1) // 2
             weight = ops.softmax(-0.5 * ops.square(place / max(deviation, 1e-6)))
-            views = _shifted(values, axis, size)
-            values = ops.sum(ops.stack([weight[k] * view for k, view in enumerate(views)]), axis=0)
+            views = _shifted(values, [axis], [size])
+            # Not a sum of a stack, which is copied; a convolution is six times as slow in XLA.
+            values = reduce(ops.add, [weight[k] * view for k, view in enumerate(views)])
         return _back(values, original)
 
 
@@ -149,7 +156,7 @@ def mean_filter2d(
     values, axes, window = _padded(original, filter_shape, padding, constant_values)
     with keras.name_scope(name or "mean_filter2d"):
         for axis, size in zip(axes, window, strict=True):
-            values = ops.mean(ops.stack(_shifted(values, axis, size)), axis=0)
+            values = reduce(ops.add, _shifted(values, [axis], [size])) / size
         return _back(values, original)
 
 
@@ -194,13 +201,9 @@ def median_filter2d(
     original = ops.convert_to_tensor(image)
     values, axes, window = _padded(original, filter_shape, padding, constant_values)
     with keras.name_scope(name or "median_filter2d"):
-        views = [
-            view
-            for rows in _shifted(values, axes[0], window[0])
-            for view in _shifted(rows, axes[1], window[1])
-        ]
-        ordered, count = ops.sort(ops.stack(views, axis=-1), axis=-1), len(views)
-        middle = ordered[..., count // 2]
-        if count % 2 == 0:
-            middle = 0.5 * (ordered[..., count // 2 - 1] + middle)
+        views = _shifted(values, axes, window)
+        largest, _ = ops.top_k(ops.stack(views, axis=-1), len(views) // 2 + 1)
+        middle = largest[..., -1]
+        if len(views) % 2 == 0:
+            middle = 0.5 * (largest[..., -2] + middle)
         return _back(middle, original)
