@@ -15,23 +15,30 @@ _KERAS = {
 }
 
 
-def _state(callback: Any) -> dict[str, Any]:
-    if hasattr(callback, "get_state"):
-        return dict(callback.get_state())
-    # A class of the user's that is derived from one of Keras' forgets the same.
+def keras_state(callback: Any) -> dict[str, Any]:
+    """What a callback remembers that is of Keras, or derived from one of Keras'."""
     bases = [c for c in type(callback).__mro__ if c.__module__.startswith("keras.")]
     names = [name for base in bases for name in _KERAS.get(base.__name__, ())]
     return {name: getattr(callback, name) for name in names if hasattr(callback, name)}
 
 
-def _set_state(callback: Any, state: dict[str, Any]) -> None:
-    if hasattr(callback, "set_state"):
-        callback.set_state(state)
-        return
+def set_keras_state(callback: Any, state: dict[str, Any]) -> None:
+    """Put back what `keras_state` gave."""
     for name, value in state.items():
         setattr(callback, name, value)
     if isinstance(callback, keras.callbacks.ModelCheckpoint):
         find_direction(callback)
+
+
+def _state(callback: Any) -> dict[str, Any]:
+    return dict(callback.get_state()) if hasattr(callback, "get_state") else keras_state(callback)
+
+
+def _set_state(callback: Any, state: dict[str, Any]) -> None:
+    if hasattr(callback, "set_state"):
+        callback.set_state(state)
+    else:
+        set_keras_state(callback, state)
 
 
 def find_direction(checkpoint: Any) -> None:

@@ -9,7 +9,7 @@ import keras
 
 from mlkit._core.checks import check_bool
 from mlkit._core.types import Logs
-from mlkit._state.callbacks import find_direction
+from mlkit._state.callbacks import find_direction, keras_state, set_keras_state
 from mlkit._state.variables import Snapshot
 from mlkit.callbacks._model_state import optimizers_of
 from mlkit.callbacks._update_callback import multiple_after
@@ -120,8 +120,8 @@ class AverageModelCheckpoint(keras.callbacks.ModelCheckpoint):
 
     def get_state(self) -> dict[str, Any]:
         """What a resumed run needs to go on."""
-        return {"best": self.best}
+        return keras_state(self)
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from what `get_state` gave."""
-        self.best = state["best"]
+        set_keras_state(self, state)

@@ -3,8 +3,9 @@ import tempfile
 import keras
 import numpy as np
 import pytest
-from callback_subjects import LOOPS, model, same_values, train
+from callback_subjects import LOOPS, Breaks, data, model, same_values, train
 
+import mlkit as mk
 from mlkit.callbacks import AverageModelCheckpoint
 from mlkit.testing import CallbackSpec
 from mlkit.training._callbacks import wants_every_batch
@@ -108,6 +109,32 @@ def test_the_best_is_kept_over_a_resume(tmp_path):
     again = AverageModelCheckpoint(False, tmp_path / "a.keras", "loss", save_best_only=True)
     again.set_state(save.get_state())
     assert again.best == save.best is not None
+
+
+class Bests(keras.callbacks.Callback):
+    """The best value after each update."""
+
+    def __init__(self, save):
+        super().__init__()
+        self.save, self.values = save, []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.values.append(self.save.best)
+
+
+def test_a_resumed_run_saves_at_the_same_updates(tmp_path):
+    def bests(breaks, run=None):
+        save = SPECS[0].make()
+        watch, (x, y) = Bests(save), data()
+        options = {"epochs": 3, "batch_size": 8, "shuffle": False, "verbose": 0, "run": run}
+        callbacks = [save, watch, breaks]
+        mk.Trainer(averaging(), seed=0).fit(x, y, callbacks=callbacks, **options)
+        return watch.values
+
+    undisturbed = bests(Breaks(None))
+    with pytest.raises(RuntimeError, match="broken"):
+        bests(Breaks(2), tmp_path)
+    assert bests(Breaks(None), tmp_path) == undisturbed[10:]
 
 
 def test_a_metric_that_is_not_there_is_named(tmp_path):
