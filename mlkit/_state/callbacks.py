@@ -26,8 +26,6 @@ def set_keras_state(callback: Any, state: dict[str, Any]) -> None:
     """Put back what `keras_state` gave."""
     for name, value in state.items():
         setattr(callback, name, value)
-    if isinstance(callback, keras.callbacks.ModelCheckpoint):
-        find_direction(callback)
 
 
 def _state(callback: Any) -> dict[str, Any]:
@@ -37,8 +35,10 @@ def _state(callback: Any) -> dict[str, Any]:
 def _set_state(callback: Any, state: dict[str, Any]) -> None:
     if hasattr(callback, "set_state"):
         callback.set_state(state)
-    else:
-        set_keras_state(callback, state)
+        return
+    set_keras_state(callback, state)
+    if isinstance(callback, keras.callbacks.ModelCheckpoint):
+        find_direction(callback)
 
 
 def find_direction(checkpoint: Any) -> None:

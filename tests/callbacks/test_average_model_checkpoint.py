@@ -111,6 +111,13 @@ def test_the_best_is_kept_over_a_resume(tmp_path):
     assert again.best == save.best is not None
 
 
+def test_the_best_is_put_back_before_there_is_a_model(tmp_path):
+    # Only the model's metrics tell that more accuracy is better.
+    save = AverageModelCheckpoint(False, tmp_path / "a.keras", "accuracy", save_best_only=True)
+    save.set_state({**save.get_state(), "best": 0.5})
+    assert save.get_state()["best"] == 0.5
+
+
 class Bests(keras.callbacks.Callback):
     """The best value after each update."""
 
